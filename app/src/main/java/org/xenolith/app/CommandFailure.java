@@ -1,0 +1,36 @@
+package org.xenolith.app;
+
+/** An end of a command that its user can mend: what went wrong and where, how to mend it, and the exit status. */
+public final class CommandFailure extends RuntimeException {
+  private final int status;
+  private final String remedy;
+
+  /**
+   * @param status one of {@link ExitStatus}
+   * @param message what is wrong and where, in one line
+   * @param remedy how to mend it; lines after the first, empty if there is nothing to say
+   */
+  public CommandFailure(int status, String message, String remedy) {
+    super(message);
+    this.status = status;
+    this.remedy = remedy;
+  }
+
+  /** Input that cannot be used; status {@link ExitStatus#USAGE}. */
+  public static CommandFailure unusable(String message, String remedy) {
+    return new CommandFailure(ExitStatus.USAGE, message, remedy);
+  }
+
+  /** Something this version does not have; status {@link ExitStatus#UNIMPLEMENTED}. */
+  public static CommandFailure notInThisVersion(String what, String remedy) {
+    return new CommandFailure(ExitStatus.UNIMPLEMENTED, what + " is not in this version", remedy);
+  }
+
+  public int status() {
+    return status;
+  }
+
+  public String remedy() {
+    return remedy;
+  }
+}

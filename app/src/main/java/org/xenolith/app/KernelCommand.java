@@ -1,0 +1,43 @@
+package org.xenolith.app;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** {@code xenolith kernel}: getting kernels and looking into them. */
+@Command(
+    name = "kernel",
+    mixinStandardHelpOptions = true,
+    description = "Gets a stock kernel, or shows what an image holds.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {KernelCommand.Fetch.class},
+    footerHeading = "%nExample:%n",
+    footer = "  xenolith kernel fetch")
+final class KernelCommand {
+  /** {@code xenolith kernel fetch}. */
+  @Command(
+      name = "fetch",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Gets the newest stock kernel of Debian that the system's package manager offers into the user's cache folder, "
+            + "unless it is there, and prints its path.",
+        "Nothing is installed, and no other state of the system changes."
+      },
+      footerHeading = "%nExample:%n",
+      footer = "  xenolith boot \"$(xenolith kernel fetch)\"")
+  static final class Fetch implements Callable<Integer> {
+    private final CommandContext context;
+
+    Fetch(CommandContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public Integer call() {
+      Path kernel = context.stockSystem().newestKernel();
+      context.out().println(kernel);
+      return ExitStatus.OK;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+package org.xenolith.app.fetch;
+
+import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The user's cache folder, {@code $XDG_CACHE_HOME/xenolith} or {@code ~/.cache/xenolith} (XDG Base Directory Specification). What stands in
+ * it under its final name is whole: everything is written aside and renamed.
+ */
+public final class CacheFolder {
+  private final Path root;
+
+  public CacheFolder(Path root) {
+    this.root = root;
+  }
+
+  /** The folder that the environment of this process names; a relative {@code XDG_CACHE_HOME} is ignored, as the specification asks. */
+  public static CacheFolder ofUser(Map<String, String> environment) {
+    String xdg = environment.getOrDefault("XDG_CACHE_HOME", "");
+    Path base = xdg.startsWith("/") ? Path.of(xdg) : Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")), ".cache");
+    return new CacheFolder(base.resolve("xenolith"));
+  }
+
+  public Path root() {
+    return root;
+  }
+
+  /** A new, empty folder in the cache for work under way; the caller deletes it. */
+  Path newWorkFolder() throws IOException {
+    Files.createDirectories(root);
+    return Files.createTempDirectory(root, "work-");
+  }
+
+  /** Gives a folder that is complete its final name below the cache; one that already has that name stays. */
+  Path publish(Path complete, String name) throws IOException {
+    Path target = root.resolve(name);
+    Files.createDirectories(target.getParent());
+    try {
+      Files.move(complete, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileAlreadyExistsException | DirectoryNotEmptyException e) {
+      delete(complete);
+    }
+    return target;
+  }
+
+  /** Makes a pointer file hold a name, atomically. */
+  void point(String pointer, String name) throws IOException {
+    Path target = root.resolve(pointer);
+    Files.createDirectories(target.getParent());
+    Path aside = Files.createTempFile(target.getParent(), "pointer-", "");
+    Files.writeString(aside, name + "\n");
+    Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** The folder a pointer file names, if both exist. */
+  Optional<Path> pointee(String pointer) throws IOException {
+    Path file = root.resolve(pointer);
+    if (!Files.isReadable(file)) {
+      return Optional.empty();
+    }
+    Path folder = root.resolve(Files.readString(file).strip());
+    return Files.isDirectory(folder) ? Optional.of(folder) : Optional.empty();
+  }
+
+  /** Deletes a folder and all in it. */
+  static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    Files.walkFileTree(
+        folder,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+            Files.delete(file);
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult postVisitDirectory(Path visited, IOException failure) throws IOException {
+            if (failure != null) {
+              throw failure;
+            }
+            Files.delete(visited);
+            return FileVisitResult.CONTINUE;
+          }
+        });
+  }
+}
