@@ -23,7 +23,10 @@ public final class Instruction {
   /** Length in bytes, 1 to 15. */
   public final int length;
 
-  /** Prefixes that were present and effective (an ignored REX is not), see {@link #LOCK} and the rest. */
+  /**
+   * Prefixes that were present and effective, see {@link #LOCK} and the rest. Not among them: an ignored REX or segment, and a 66, F3 or F2
+   * that is a part of the row's opcode (PAUSE has no {@link #REP}).
+   */
   public final int prefixes;
 
   /** Width of the operation in bytes: 1, 2, 4, 8; 16 for whole SSE registers; what the row says where operands differ. */
@@ -68,5 +71,99 @@ public final class Instruction {
   /** Second immediate (ENTER's level, a far pointer's selector). */
   public final long imm2;
 
-  // The constructor, next(), target(), toString() follow from the decoder's needs.
+  /** The row's mnemonic; {@link Mnemonic#INVALID} and {@link Mnemonic#TOO_LONG} for what is no instruction. */
+  public final Mnemonic mnemonic;
+
+  /** Condition of JCC, SETCC and CMOVCC, 0 to 15 as in the opcode's low bits (see {@link Condition}); 0 for others. */
+  public final int condition;
+
+  /** Size of the second operand in bytes (the source of MOVZX, MOVSX, CVTxx2xx); 0 without one or where the row gives no size. */
+  public final int sourceWidth;
+
+  /** Bytes that the row says its memory operand has; 0 without one, and for operands whose size the instruction knows itself. */
+  public final int memoryWidth;
+
+  /** The mode it was decoded for. */
+  public final CpuMode mode;
+
+  Instruction(Decoder from, Encoding encoding) {
+    this.encoding = encoding;
+    mnemonic = encoding.mnemonic;
+    mode = from.mode;
+    address = from.address;
+    length = from.position;
+    prefixes = from.prefixes;
+    width = from.width;
+    addressWidth = from.addressWidth;
+    sourceWidth = from.sourceWidth;
+    memoryWidth = from.memoryWidth;
+    condition = encoding.condition ? from.opcode & 15 : 0;
+    kind0 = from.kinds[0];
+    kind1 = from.kinds[1];
+    kind2 = from.kinds[2];
+    kind3 = from.kinds[3];
+    reg0 = from.registers[0];
+    reg1 = from.registers[1];
+    reg2 = from.registers[2];
+    reg3 = from.registers[3];
+    segment = from.segment;
+    base = from.base;
+    index = from.index;
+    shift = from.shift;
+    ripRelative = from.ripRelative;
+    displacement = from.displacement;
+    ea = ripRelative ? truncate(address + length + displacement, addressWidth) : displacement;
+    imm = from.imm;
+    imm2 = from.imm2;
+  }
+
+  /** The virtual address of the byte after it, truncated to 32 bits outside 64-bit mode. */
+  public long next() {
+    return mode == CpuMode.LONG64 ? address + length : truncate(address + length, 4);
+  }
+
+  /** The target of a relative branch: {@link #next()} plus the displacement, truncated to the operand size. */
+  public long target() {
+    return truncate(address + length + imm, width);
+  }
+
+  /** Whether all these {@link #prefixes} are there. */
+  public boolean has(int prefixes) {
+    return (this.prefixes & prefixes) == prefixes;
+  }
+
+  /** Whether an operand is memory reached by ModRM. */
+  public boolean hasMemory() {
+    return kind0 == OperandKind.MEM || kind1 == OperandKind.MEM || kind2 == OperandKind.MEM;
+  }
+
+  /** Kind of operand {@code i}, 0 to 3. */
+  public OperandKind kind(int i) {
+    return switch (i) {
+      case 0 -> kind0;
+      case 1 -> kind1;
+      case 2 -> kind2;
+      default -> kind3;
+    };
+  }
+
+  /** Register of operand {@code i}, 0 to 3. */
+  public int reg(int i) {
+    return switch (i) {
+      case 0 -> reg0;
+      case 1 -> reg1;
+      case 2 -> reg2;
+      default -> reg3;
+    };
+  }
+
+  static long truncate(long value, int bytes) {
+    return bytes == 8 ? value : value & (1L << bytes * 8) - 1;
+  }
+
+  /** As {@link Printer} prints it. */
+  @Override
+  public String toString() {
+    return Printer.print(this);
+  }
 }
