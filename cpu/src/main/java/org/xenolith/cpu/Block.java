@@ -1,0 +1,44 @@
+package org.xenolith.cpu;
+
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Instruction;
+
+/**
+ * Decoded instructions that follow one another, inside one page, up to the first that may leave the straight line. A single instruction
+ * which crosses into the next page is a block of its own.
+ */
+final class Block {
+  /** Where it was decoded: its linear address, the host address of its first byte, the processor mode. */
+  final long va;
+
+  final long host;
+  final CpuMode mode;
+
+  /** Bytes long. */
+  final int length;
+
+  /** Host address of the page it crosses into, or 0. */
+  final long secondPage;
+
+  final Op[] ops;
+  final Instruction[] instructions;
+
+  /** False once a byte of it has been overwritten. */
+  boolean valid = true;
+
+  /** The next block in the same frame. */
+  Block nextInFrame;
+
+  /** For a crossing block, the next in the second frame. */
+  Block nextInSecondFrame;
+
+  Block(long va, long host, CpuMode mode, int length, long secondPage, Op[] ops, Instruction[] instructions) {
+    this.va = va;
+    this.host = host;
+    this.mode = mode;
+    this.length = length;
+    this.secondPage = secondPage;
+    this.ops = ops;
+    this.instructions = instructions;
+  }
+}

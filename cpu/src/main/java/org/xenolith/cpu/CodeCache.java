@@ -1,0 +1,192 @@
+package org.xenolith.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Decoder;
+import org.xenolith.isa.Instruction;
+
+/**
+ * Decoded blocks of all processors of a machine. A frame that holds a block's bytes has its code bit set in {@link GuestMemory}; no TLB
+ * gives fast writes to such a frame, so every store to it comes through {@link #stored}, which drops exactly the blocks it hits before the
+ * next instruction boundary.
+ */
+public final class CodeCache {
+  private static final int TABLE = 1 << 16;
+  private static final int MAX_INSTRUCTIONS = 32;
+  private static final int MAX_LENGTH = 15;
+
+  private final GuestMemory memory;
+  private final List<Cpu> cpus = new ArrayList<>();
+
+  /** Direct-mapped by linear address; a miss falls back on the frame's list. */
+  private final Block[] table = new Block[TABLE];
+
+  /** The first block of each frame. */
+  private final Block[] byFrame;
+
+  private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
+
+  // Statistics.
+  long decoded, dropped;
+
+  /** Makes the cache of a machine; there is one for each {@link GuestMemory}. */
+  public CodeCache(GuestMemory memory) {
+    this.memory = memory;
+    this.byFrame = new Block[Math.toIntExact(memory.frames())];
+    memory.attach(this);
+  }
+
+  void add(Cpu cpu) {
+    cpus.add(cpu);
+  }
+
+  private static int slot(long va) {
+    return (int) (va ^ va >>> 16 ^ va >>> 32) & TABLE - 1;
+  }
+
+  /** The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. */
+  Block at(Cpu cpu, long va, long host) {
+    Block b = table[slot(va)];
+    if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode && b.secondPage == 0) {
+      return b;
+    }
+    return find(cpu, va, host);
+  }
+
+  private Block find(Cpu cpu, long va, long host) {
+    int mfn = (int) (memory.machine(host) >>> GuestMemory.FRAME_SHIFT);
+    for (Block b = byFrame[mfn]; b != null; b = next(b, mfn)) {
+      if (b.va == va && b.host == host && b.mode == cpu.mode && (b.secondPage == 0 || b.secondPage == secondPage(cpu, va))) {
+        table[slot(va)] = b;
+        return b;
+      }
+    }
+    Block b = decode(cpu, va, host);
+    table[slot(va)] = b;
+    return b;
+  }
+
+  private static long secondPage(Cpu cpu, long va) {
+    return cpu.mmu.hostForFetch((va | GuestMemory.FRAME_SIZE - 1) + 1);
+  }
+
+  private Block next(Block b, int mfn) {
+    return memory.machine(b.host) >>> GuestMemory.FRAME_SHIFT == mfn ? b.nextInFrame : b.nextInSecondFrame;
+  }
+
+  private Block decode(Cpu cpu, long va, long host) {
+    int room = GuestMemory.FRAME_SIZE - (int) (va & GuestMemory.FRAME_SIZE - 1);
+    int limit = Math.min(room, MAX_INSTRUCTIONS * MAX_LENGTH);
+    Host.get(host, bytes, limit);
+    List<Instruction> found = new ArrayList<>(MAX_INSTRUCTIONS);
+    int at = 0;
+    long second = 0;
+    while (found.size() < MAX_INSTRUCTIONS) {
+      Instruction i = Decoder.decode(bytes, at, limit, va + at, cpu.mode);
+      if (i == null && found.isEmpty()) {
+        // The first instruction crosses into the next page.
+        second = secondPage(cpu, va);
+        Host.get(second, bytes, limit, MAX_LENGTH);
+        i = Decoder.decode(bytes, 0, limit + MAX_LENGTH, va, cpu.mode);
+      }
+      if (i == null || !found.isEmpty() && Semantics.startsBlock(i)) {
+        break;
+      }
+      found.add(i);
+      at += i.length;
+      if (second != 0 || Semantics.endsBlock(i)) {
+        break;
+      }
+    }
+    Instruction[] instructions = found.toArray(Instruction[]::new);
+    Op[] ops = new Op[instructions.length];
+    for (int n = 0; n < ops.length; n++) {
+      ops[n] = Semantics.of(instructions[n], cpu.model);
+    }
+    Block b = new Block(va, host, cpu.mode, at, second, ops, instructions);
+    int mfn = frame(host);
+    enter(mfn);
+    b.nextInFrame = byFrame[mfn];
+    byFrame[mfn] = b;
+    if (second != 0) {
+      int other = frame(second);
+      enter(other);
+      b.nextInSecondFrame = byFrame[other];
+      byFrame[other] = b;
+    }
+    decoded++;
+    return b;
+  }
+
+  private int frame(long host) {
+    return (int) (memory.machine(host) >>> GuestMemory.FRAME_SHIFT);
+  }
+
+  private void enter(int mfn) {
+    if (!memory.hasCode(mfn)) {
+      memory.setCode(mfn, true);
+      for (Cpu cpu : cpus) {
+        cpu.mmu.forbidFastWrites(mfn);
+      }
+    }
+  }
+
+  /** Drops the blocks that hold any of the {@code length} bytes stored at {@code pa}. */
+  void stored(long pa, long length) {
+    long end = pa + length;
+    for (long mfn = pa >>> GuestMemory.FRAME_SHIFT; mfn <= end - 1 >>> GuestMemory.FRAME_SHIFT; mfn++) {
+      if (memory.hasCode(mfn)) {
+        drop((int) mfn, pa, end);
+      }
+    }
+  }
+
+  private void drop(int mfn, long pa, long end) {
+    Block previous = null;
+    Block b = byFrame[mfn];
+    while (b != null) {
+      Block next = next(b, mfn);
+      if (hit(b, mfn, pa, end)) {
+        b.valid = false;
+        dropped++;
+        if (previous == null) {
+          byFrame[mfn] = next;
+        } else {
+          link(previous, mfn, next);
+        }
+        for (Cpu cpu : cpus) {
+          cpu.dropped(b);
+        }
+      } else {
+        previous = b;
+      }
+      b = next;
+    }
+    if (byFrame[mfn] == null) {
+      memory.setCode(mfn, false);
+    }
+  }
+
+  private void link(Block b, int mfn, Block next) {
+    if (frame(b.host) == mfn) {
+      b.nextInFrame = next;
+    } else {
+      b.nextInSecondFrame = next;
+    }
+  }
+
+  private boolean hit(Block b, int mfn, long pa, long end) {
+    if (!b.valid) {
+      return true;
+    }
+    long first = memory.machine(b.host);
+    if (frame(b.host) == mfn) {
+      long last = b.secondPage == 0 ? first + b.length : (first | GuestMemory.FRAME_SIZE - 1) + 1;
+      return pa < last && end > first;
+    }
+    long start = memory.machine(b.secondPage);
+    int spill = (int) (b.va + b.length & GuestMemory.FRAME_SIZE - 1);
+    return pa < start + spill && end > start;
+  }
+}

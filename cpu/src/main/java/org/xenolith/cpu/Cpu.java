@@ -1,0 +1,507 @@
+package org.xenolith.cpu;
+
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Instruction;
+
+/**
+ * One x86-64 processor: its registers, and the loop that runs instructions until an {@link Exit}.
+ *
+ * <p>Registers are public fields because instruction methods and the owner of exits read and write them all the time. What depends on
+ * several of them (mode, privilege, address space) is brought up to date by {@link #refresh}.
+ */
+public final class Cpu {
+  /** Bits of RFLAGS. */
+  public static final int CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, TF = 0x100, IF = 0x200, DF = 0x400, OF = 0x800, IOPL = 0x3000;
+
+  public static final int NT = 0x4000, RF = 0x10000, VM = 0x20000, AC = 0x40000, VIF = 0x80000, VIP = 0x100000, ID = 0x200000;
+
+  /** The flags that arithmetic sets. */
+  public static final int ARITHMETIC = CF | PF | AF | ZF | SF | OF;
+
+  public static final long CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_WP = 0x10000, CR0_AM = 0x40000, CR0_PG = 0x80000000L;
+
+  public static final long CR4_TSD = 4, CR4_DE = 8, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_SMEP = 0x100000;
+  public static final long CR4_SMAP = 0x200000;
+
+  public static final long EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800;
+
+  public static final int RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
+  public static final int R8 = 8, R9 = 9, R10 = 10, R11 = 11, R12 = 12, R13 = 13, R14 = 14, R15 = 15;
+
+  /** General registers; element 16 always reads 0 (an absent base or index, see {@link Instruction#NO_REGISTER}). */
+  public final long[] r = new long[17];
+
+  /** During an instruction: the address of the one after its block, which a control transfer replaces. Between runs: the next to run. */
+  public long rip;
+
+  /**
+   * The arithmetic flags, kept as the last result and its carries so that most instructions set them with two stores. {@code flagResult}
+   * is the result sign-extended to 64 bits: ZF is "equals 0". {@code flagCarries} holds in bit 63 CF, in bit 62 CF xor OF, in bit 3 AF, in
+   * bits 8 to 15 what to xor to the result's low byte before taking its parity, in bit 32 what to xor to the result's sign for SF.
+   */
+  public long flagResult = 1, flagCarries;
+
+  /** The other flags: TF IF DF IOPL NT RF VM AC VIF VIP ID. Change DF directly, the rest by {@link #setRflags}. */
+  public int eflags;
+
+  /** Segment registers by number ({@link Instruction#ES} and so on); in 64-bit mode only the bases of FS and GS count. */
+  public final int[] selector = new int[6];
+
+  public final long[] segmentBase = new long[6];
+  public final int[] segmentLimit = new int[6];
+
+  /** Access rights as in a descriptor's bits 40 to 55 (type, S, DPL, P, AVL, L, D, G). */
+  public final int[] segmentAccess = new int[6];
+
+  /** What {@link #ea} adds: the base where it counts, else 0. */
+  final long[] effectiveBase = new long[6];
+
+  public long cr0, cr2, cr3, cr4, efer;
+  public final long[] dr = new long[8];
+  public long kernelGsBase, tscAux, tscOffset;
+
+  /** Current privilege level, from CS. */
+  public int cpl;
+
+  public CpuMode mode = CpuMode.LONG64;
+
+  /** SSE registers: element 2n is the low half of xmm n, 2n+1 the high half. */
+  public final long[] xmm = new long[32];
+
+  public int mxcsr = 0x1f80;
+
+  public final ProcessorModel model;
+  public final Clock clock;
+  public final Mmu mmu;
+  public final GuestMemory memory;
+  final CodeCache code;
+
+  /** Where selectors are looked up. */
+  public Descriptors descriptors = Descriptors.NONE;
+
+  /** Instructions retired by this processor. */
+  public long retired;
+
+  private final Fault fault = new Fault();
+  private Exit exit;
+  private Block running;
+
+  /** Asks the loop to stop at the next instruction boundary: an exit is pending, or the running block was dropped. */
+  private boolean stop;
+
+  /** A trap (#DB) to deliver at the next boundary: DR6 bits. */
+  private int pendingDebug;
+
+  /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer. */
+  private boolean stepping;
+
+  /** Whether a data breakpoint is set. */
+  boolean watching;
+
+  /** The last instruction changed SS or enabled interrupts: no debug trap or interrupt at this boundary. */
+  private boolean shadow;
+
+  private Tracer tracer;
+
+  /** The last linear addresses at which a block was entered, the newest at {@code branchCount - 1}, modulo the length. */
+  private final long[] branches = new long[64];
+
+  private long branchCount;
+
+  /**
+   * @param code the machine's code cache, shared by its processors
+   */
+  public Cpu(ProcessorModel model, GuestMemory memory, CodeCache code, Bus bus, Clock clock) {
+    this.model = model;
+    this.memory = memory;
+    this.code = code;
+    this.clock = clock;
+    this.mmu = new Mmu(this, memory, bus, model.physicalBits());
+    code.add(this);
+  }
+
+  // ---- Running ----
+
+  /**
+   * Runs until an exit, at the latest when the clock reaches {@code until}. At the return all registers are exact; the clock has counted
+   * the instructions, and the exit unless it is {@link Exit.Budget}.
+   */
+  public Exit run(long until) {
+    exit = null;
+    stop = false;
+    refresh();
+    try {
+      while (clock.now < until) {
+        Block b = code.at(this, rip, mmu.hostForFetch(rip));
+        branches[(int) branchCount++ & 63] = b.va;
+        if (stepping) {
+          step(b);
+        } else {
+          runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
+        }
+        if (stop) {
+          stop = false;
+          if (pendingDebug != 0) {
+            debugTrap();
+          }
+          if (exit != null) {
+            clock.now++;
+            return exit;
+          }
+        }
+      }
+    } catch (Fault f) {
+      clock.now++;
+      return exit != null ? exit : new Exit.Exception(f.vector, f.errorCode, f.address);
+    }
+    return BUDGET;
+  }
+
+  private static final Exit BUDGET = new Exit.Budget();
+
+  /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
+  private void runBlock(Block b, int n) {
+    Op[] ops = b.ops;
+    Instruction[] instructions = b.instructions;
+    rip = b.va + b.length;
+    running = b;
+    int k = 0;
+    try {
+      while (k < n) {
+        ops[k].execute(this, instructions[k]);
+        k++;
+        if (stop) {
+          break;
+        }
+      }
+    } catch (Fault f) {
+      clock.now += k;
+      retired += k;
+      faulted(f, instructions[k]);
+      throw f;
+    }
+    clock.now += k;
+    retired += k;
+    if (k < ops.length) {
+      rip = instructions[k].address;
+    }
+  }
+
+  private void faulted(Fault f, Instruction i) {
+    rip = i.address;
+    if (f.vector == Fault.GP && f.address != 0) {
+      // A non-canonical address: the stack segment has a fault of its own (AMD64 APM volume 2, 8.2.13).
+      if (i.segment == Instruction.SS) {
+        f.vector = Fault.SS;
+      }
+      f.address = 0;
+    }
+  }
+
+  private void step(Block b) {
+    Instruction i = b.instructions[0];
+    boolean resumed = (eflags & RF) != 0;
+    if (!resumed && instructionBreakpoint(i.address)) {
+      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, debugHits);
+      stop = true;
+      return;
+    }
+    if (tracer != null) {
+      tracer.before(this, i);
+    }
+    boolean single = (eflags & TF) != 0;
+    boolean wasShadowed = shadow;
+    shadow = false;
+    runBlock(b, 1);
+    if (resumed) {
+      eflags &= ~RF;
+      refreshStepping();
+    }
+    if (single && exit == null) {
+      pendingDebug |= DR6_BS;
+      stop = true;
+    }
+    if (shadow) {
+      // Held back by MOV SS: looked at after the next instruction.
+      heldDebug |= pendingDebug & ~DR6_BS;
+      pendingDebug = 0;
+    } else if (wasShadowed && heldDebug != 0) {
+      pendingDebug |= heldDebug;
+      heldDebug = 0;
+      stop = true;
+    }
+  }
+
+  // ---- Asked for by instruction methods ----
+
+  /** Ends the run behind the current instruction, which is the last of its block. */
+  public void leave(Exit reason) {
+    exit = reason;
+    stop = true;
+  }
+
+  /** Marks that debug traps and interrupts wait for one more instruction (MOV SS, POP SS, STI). */
+  public void shadowNext() {
+    shadow = true;
+  }
+
+  /** A fault to throw: {@code throw cpu.fault(...)}. */
+  public Fault fault(int vector, int errorCode) {
+    fault.vector = vector;
+    fault.errorCode = errorCode;
+    fault.address = 0;
+    return fault;
+  }
+
+  /** A fault without error code to throw. */
+  public Fault fault(int vector) {
+    return fault(vector, Fault.NO_ERROR_CODE);
+  }
+
+  Fault pageFault(long va, int errorCode) {
+    fault.vector = Fault.PF;
+    fault.errorCode = errorCode;
+    fault.address = va;
+    return fault;
+  }
+
+  /** #GP, or #SS where the current instruction addressed memory by SS. */
+  Fault nonCanonical(long va) {
+    fault.vector = Fault.GP;
+    fault.errorCode = 0;
+    fault.address = va;
+    return fault;
+  }
+
+  /** An exit that names what is missing, to throw. */
+  public Fault unimplemented(String what) {
+    exit = new Exit.Unimplemented(what);
+    return fault(Fault.UD);
+  }
+
+  void dropped(Block b) {
+    if (b == running) {
+      stop = true;
+    }
+  }
+
+  // ---- Effective addresses ----
+
+  /** The linear address of an instruction's memory operand. */
+  public long ea(Instruction i) {
+    long offset = r[i.base] + (r[i.index] << i.shift) + i.ea;
+    if (i.addressWidth == 8) {
+      return offset + effectiveBase[i.segment];
+    }
+    return narrow(i, offset);
+  }
+
+  private long narrow(Instruction i, long offset) {
+    return linear(i.segment, offset & (i.addressWidth == 4 ? 0xffff_ffffL : 0xffffL));
+  }
+
+  /** The linear address of an offset in a segment. */
+  public long linear(int segment, long offset) {
+    long va = offset + effectiveBase[segment];
+    return mode == CpuMode.LONG64 ? va : va & 0xffff_ffffL;
+  }
+
+  // ---- Flags ----
+
+  public boolean cf() {
+    return flagCarries < 0;
+  }
+
+  public boolean pf() {
+    return (Integer.bitCount((int) (flagResult ^ flagCarries >>> 8) & 0xff) & 1) == 0;
+  }
+
+  public boolean af() {
+    return (flagCarries & 8) != 0;
+  }
+
+  public boolean zf() {
+    return flagResult == 0;
+  }
+
+  public boolean sf() {
+    return (flagResult ^ flagCarries << 31) < 0;
+  }
+
+  public boolean of() {
+    return (flagCarries ^ flagCarries << 1) < 0;
+  }
+
+  /** The arithmetic flags as bits of RFLAGS. */
+  public int arithmeticFlags() {
+    return (cf() ? CF : 0) | (pf() ? PF : 0) | (af() ? AF : 0) | (zf() ? ZF : 0) | (sf() ? SF : 0) | (of() ? OF : 0);
+  }
+
+  /** Sets the arithmetic flags from bits of RFLAGS; other bits are ignored. */
+  public void setArithmeticFlags(int flags) {
+    boolean zero = (flags & ZF) != 0;
+    flagResult = zero ? 0 : 1;
+    // The parity of the low byte of 0 is even, of 1 odd.
+    boolean even = (flags & PF) != 0;
+    boolean carry = (flags & CF) != 0;
+    boolean overflow = (flags & OF) != 0;
+    flagCarries = (carry ? 1L << 63 : 0) | (carry != overflow ? 1L << 62 : 0) | ((flags & AF) != 0 ? 8 : 0)
+        | (even != zero ? 1L << 8 : 0) | ((flags & SF) != 0 ? 1L << 32 : 0);
+  }
+
+  /** RFLAGS whole. */
+  public long rflags() {
+    return eflags | 2 | arithmeticFlags();
+  }
+
+  /** Sets RFLAGS whole; bits that do not exist are ignored, privilege is the caller's concern. */
+  public void setRflags(long flags) {
+    setArithmeticFlags((int) flags);
+    int system = (int) flags & (TF | IF | DF | IOPL | NT | RF | VM | AC | VIF | VIP | ID);
+    int changed = system ^ eflags;
+    eflags = system;
+    if ((changed & (AC | TF | RF)) != 0) {
+      refresh();
+    }
+  }
+
+  /** Whether condition 0 to 15 (as in Jcc's opcode) holds. */
+  public boolean condition(int condition) {
+    boolean holds =
+        switch (condition >>> 1) {
+          case 0 -> of();
+          case 1 -> cf();
+          case 2 -> zf();
+          case 3 -> cf() || zf();
+          case 4 -> sf();
+          case 5 -> pf();
+          case 6 -> sf() != of();
+          default -> zf() || sf() != of();
+        };
+    return holds == ((condition & 1) == 0);
+  }
+
+  // ---- Mode ----
+
+  /**
+   * Brings up to date what depends on several registers: to be called after the owner of an exit (or an instruction) has changed CR0, CR3,
+   * CR4, EFER, CS, segment bases, debug registers or the flags AC and TF. {@link #run} calls it at its start.
+   */
+  public void refresh() {
+    cpl = selector[Instruction.CS] & 3;
+    mode = (efer & EFER_LMA) != 0 && (segmentAccess[Instruction.CS] & ACCESS_L) != 0 ? CpuMode.LONG64 : CpuMode.COMPAT32;
+    boolean flat = mode == CpuMode.LONG64;
+    for (int s = 0; s < 6; s++) {
+      effectiveBase[s] = flat && s < Instruction.FS ? 0 : segmentBase[s];
+    }
+    watching = false;
+    for (int n = 0; n < 4; n++) {
+      watching |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) != 0;
+    }
+    refreshStepping();
+    mmu.select();
+  }
+
+  /** The L bit of {@link #segmentAccess}: 64-bit code. */
+  public static final int ACCESS_L = 1 << 13;
+
+  private void refreshStepping() {
+    boolean was = stepping;
+    boolean breakpoints = false;
+    for (int n = 0; n < 4; n++) {
+      breakpoints |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0;
+    }
+    stepping = tracer != null || breakpoints || watching || (eflags & TF) != 0;
+    if (stepping != was) {
+      stop = true;
+    }
+  }
+
+  // ---- Debugging (AMD64 APM volume 2, chapter 13) ----
+
+  private static final int DR6_BS = 1 << 14;
+  private int debugHits;
+  private int heldDebug;
+
+  /** To be called when debug registers were written: pages with a watchpoint must leave the TLB. */
+  public void debugRegistersChanged() {
+    mmu.flushAll();
+    refresh();
+  }
+
+  private boolean instructionBreakpoint(long va) {
+    debugHits = 0;
+    for (int n = 0; n < 4; n++) {
+      if ((dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0 && dr[n] == va) {
+        debugHits |= 1 << n;
+      }
+    }
+    return debugHits != 0;
+  }
+
+  /** Whether the page of {@code va} has a data breakpoint. */
+  boolean watched(long va) {
+    for (int n = 0; n < 4; n++) {
+      if ((dr[7] >>> 2 * n & 3) != 0 && (dr[n] ^ va) >>> 12 == 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Notes the data breakpoints that an access hits. */
+  void watch(long va, int size, int access) {
+    for (int n = 0; n < 4; n++) {
+      int kind = (int) (dr[7] >>> 16 + 4 * n) & 3;
+      if ((dr[7] >>> 2 * n & 3) == 0 || kind == 0 || kind == 1 && access != Mmu.WRITE) {
+        continue;
+      }
+      int length = switch ((int) (dr[7] >>> 18 + 4 * n) & 3) {
+        case 0 -> 1;
+        case 1 -> 2;
+        case 2 -> 8;
+        default -> 4;
+      };
+      long start = dr[n] & -length;
+      if (va < start + length && va + size > start) {
+        pendingDebug |= 1 << n;
+        stop = true;
+      }
+    }
+  }
+
+  private void debugTrap() {
+    if (exit == null) {
+      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, pendingDebug);
+      pendingDebug = 0;
+    }
+  }
+
+  // ---- Watching a run ----
+
+  /** Sees every instruction before it runs; for traces and debuggers. The run itself does not change. */
+  public interface Tracer {
+    void before(Cpu cpu, Instruction i);
+  }
+
+  /** Sets or (with null) removes the tracer. */
+  public void trace(Tracer tracer) {
+    this.tracer = tracer;
+    refreshStepping();
+  }
+
+  /** The linear addresses at which the last blocks were entered, oldest first, at most 64. */
+  public long[] lastBranches() {
+    int n = (int) Math.min(branchCount, branches.length);
+    long[] last = new long[n];
+    for (int k = 0; k < n; k++) {
+      last[k] = branches[(int) (branchCount - n + k) & 63];
+    }
+    return last;
+  }
+
+  /** Translations filled, page-table entries read by walks, whole flushes, page flushes. */
+  public long[] tlbStatistics() {
+    return new long[] {mmu.fills, mmu.walkReferences, mmu.flushes, mmu.pageFlushes};
+  }
+}

@@ -1,0 +1,587 @@
+package org.xenolith.cpu;
+
+import java.util.Arrays;
+
+/**
+ * Linear-address accesses of one processor: the TLB, the page walk behind it (four levels, AMD64 APM volume 2, section 5.3), and loads and
+ * stores.
+ *
+ * <p>The TLB is direct-mapped, 1,024 entries each for reads, writes and fetches. An entry holds a tag (the page's linear address; a tag
+ * that no page has when empty) and a delta (host address minus linear address). An access hits when the page of its <em>last</em> byte
+ * equals the tag at the index of its first: one compare finds the miss and the page crossing. Whatever needs care on each access is simply
+ * never entered: stores to frames with decoded code, watched pages, bus addresses, everything while alignment is checked.
+ *
+ * <p>Several sets of entries are kept, keyed by root and privilege, since a PV guest changes its root at every system call.
+ */
+public final class Mmu {
+  private static final int ENTRIES = 1024;
+  private static final int SETS = 8;
+  private static final long PAGE = ~0xfffL;
+  private static final long EMPTY = 1;
+  private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
+
+  /** Bits of a page-table entry. */
+  public static final long PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80, GLOBAL = 0x100, NO_EXECUTE = 1L << 63;
+
+  /** Kinds of access. */
+  public static final int READ = 0, WRITE = 1, FETCH = 2;
+
+  private static final class TlbSet {
+    long key = -1;
+    final long[] readTag = new long[ENTRIES];
+    final long[] readDelta = new long[ENTRIES];
+    final long[] writeTag = new long[ENTRIES];
+    final long[] writeDelta = new long[ENTRIES];
+    final long[] fetchTag = new long[ENTRIES];
+    final long[] fetchDelta = new long[ENTRIES];
+
+    TlbSet() {
+      clear();
+    }
+
+    void clear() {
+      Arrays.fill(readTag, EMPTY);
+      Arrays.fill(writeTag, EMPTY);
+      Arrays.fill(fetchTag, EMPTY);
+    }
+  }
+
+  private final Cpu cpu;
+  private final GuestMemory memory;
+  private final Bus bus;
+  private final long reserved;
+
+  private final TlbSet[] sets = new TlbSet[SETS];
+  private final TlbSet unused = new TlbSet();
+  private TlbSet current;
+  private int victim;
+  private long[] readTag, readDelta, writeTag, writeDelta, fetchTag, fetchDelta;
+
+  private boolean user;
+  private boolean checkAlignment;
+
+  /** The upper half of the last {@link #read128}. */
+  public long high;
+
+  // Results of a walk.
+  private long walkPa;
+  private boolean walkWritable;
+  private int walkError;
+
+  // Statistics, counted on slow paths only.
+  long fills, walkReferences, flushes, pageFlushes;
+
+  Mmu(Cpu cpu, GuestMemory memory, Bus bus, int physicalBits) {
+    this.cpu = cpu;
+    this.memory = memory;
+    this.bus = bus;
+    this.reserved = ADDRESS & ~((1L << physicalBits) - 1);
+    for (int i = 0; i < SETS; i++) {
+      sets[i] = new TlbSet();
+    }
+    use(unused);
+  }
+
+  // ---- The current address space ----
+
+  /** Chooses the set for the processor's root, privilege and mode; to be called when any of these has changed. Flushes nothing. */
+  void select() {
+    user = cpu.cpl == 3;
+    boolean access = (cpu.eflags & Cpu.AC) != 0;
+    checkAlignment = user && access && (cpu.cr0 & Cpu.CR0_AM) != 0;
+    if (checkAlignment) {
+      use(unused);
+      return;
+    }
+    long key = (cpu.cr3 & ADDRESS) | (user ? 1 : access ? 2 : 0);
+    if (current.key == key) {
+      return;
+    }
+    for (TlbSet set : sets) {
+      if (set.key == key) {
+        use(set);
+        return;
+      }
+    }
+    TlbSet set = sets[victim];
+    victim = (victim + 1) % SETS;
+    set.clear();
+    set.key = key;
+    use(set);
+  }
+
+  private void use(TlbSet set) {
+    current = set;
+    readTag = set.readTag;
+    readDelta = set.readDelta;
+    writeTag = set.writeTag;
+    writeDelta = set.writeDelta;
+    fetchTag = set.fetchTag;
+    fetchDelta = set.fetchDelta;
+  }
+
+  /** Forgets all translations of every root. */
+  public void flushAll() {
+    flushes++;
+    for (TlbSet set : sets) {
+      set.clear();
+    }
+  }
+
+  /** Forgets all translations of the root at {@code rootPa}. */
+  public void flushRoot(long rootPa) {
+    flushes++;
+    for (TlbSet set : sets) {
+      if ((set.key & ADDRESS) == rootPa) {
+        set.clear();
+      }
+    }
+  }
+
+  /** Forgets the page of {@code va} under every root. */
+  public void flushPage(long va) {
+    pageFlushes++;
+    int ix = index(va);
+    long page = va & PAGE;
+    for (TlbSet set : sets) {
+      if (set.readTag[ix] == page) {
+        set.readTag[ix] = EMPTY;
+      }
+      if (set.writeTag[ix] == page) {
+        set.writeTag[ix] = EMPTY;
+      }
+      if (set.fetchTag[ix] == page) {
+        set.fetchTag[ix] = EMPTY;
+      }
+    }
+  }
+
+  /** Forgets write entries for a frame, which now holds decoded code. */
+  void forbidFastWrites(long mfn) {
+    long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
+    for (TlbSet set : sets) {
+      long[] tag = set.writeTag;
+      long[] delta = set.writeDelta;
+      for (int ix = 0; ix < ENTRIES; ix++) {
+        if (tag[ix] + delta[ix] == host) {
+          tag[ix] = EMPTY;
+        }
+      }
+    }
+  }
+
+  private static int index(long va) {
+    return (int) (va >>> 12) & (ENTRIES - 1);
+  }
+
+  /** Whether {@code va} is canonical for 48-bit linear addresses. */
+  public static boolean canonical(long va) {
+    return va << 16 >> 16 == va;
+  }
+
+  // ---- Loads ----
+
+  public int read8(long va) {
+    int ix = index(va);
+    return readTag[ix] == (va & PAGE) ? Host.getByte(va + readDelta[ix]) : (int) readSlow(va, 1);
+  }
+
+  public int read16(long va) {
+    int ix = index(va);
+    return readTag[ix] == (va + 1 & PAGE) ? Host.getShort(va + readDelta[ix]) : (int) readSlow(va, 2);
+  }
+
+  public int read32(long va) {
+    int ix = index(va);
+    return readTag[ix] == (va + 3 & PAGE) ? Host.getInt(va + readDelta[ix]) : (int) readSlow(va, 4);
+  }
+
+  public long read64(long va) {
+    int ix = index(va);
+    return readTag[ix] == (va + 7 & PAGE) ? Host.getLong(va + readDelta[ix]) : readSlow(va, 8);
+  }
+
+  /** Reads 16 bytes: the lower 8 are returned, the upper 8 are in {@link #high}. */
+  public long read128(long va) {
+    int ix = index(va);
+    if (readTag[ix] == (va + 15 & PAGE)) {
+      long host = va + readDelta[ix];
+      high = Host.getLong(host + 8);
+      return Host.getLong(host);
+    }
+    long low = readSlow(va, 8);
+    high = readSlow(va + 8, 8);
+    return low;
+  }
+
+  /** Reads {@code size} (1, 2, 4 or 8) bytes, zero-extended. */
+  public long read(long va, int size) {
+    return switch (size) {
+      case 1 -> read8(va);
+      case 2 -> read16(va);
+      case 4 -> read32(va) & 0xffff_ffffL;
+      default -> read64(va);
+    };
+  }
+
+  /**
+   * Reads like {@link #read}, for an instruction that will store to the same place: a fault is reported as a write's, and the store
+   * that follows cannot fault.
+   */
+  public long readForWrite(long va, int size) {
+    int ix = index(va);
+    if (writeTag[ix] == (va + (size - 1) & PAGE)) {
+      long host = va + writeDelta[ix];
+      return switch (size) {
+        case 1 -> Host.getByte(host);
+        case 2 -> Host.getShort(host);
+        case 4 -> Host.getInt(host) & 0xffff_ffffL;
+        default -> Host.getLong(host);
+      };
+    }
+    checkWritable(va, size);
+    return read(va, size);
+  }
+
+  private long readSlow(long va, int size) {
+    long last = va + size - 1;
+    if (!canonical(va) || !canonical(last)) {
+      throw cpu.nonCanonical(va);
+    }
+    if (checkAlignment && (va & size - 1) != 0) {
+      throw cpu.fault(Fault.AC, 0);
+    }
+    if ((va & PAGE) != (last & PAGE)) {
+      // The second page first: a fault there must not find the first half done on a device.
+      translateOrFault(last, READ);
+      long value = 0;
+      for (int n = 0; n < size; n++) {
+        value |= (long) read8(va + n) << 8 * n;
+      }
+      return value;
+    }
+    long pa = fill(va, READ);
+    if (cpu.watching) {
+      cpu.watch(va, size, READ);
+    }
+    if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+      return bus.read(pa, size);
+    }
+    long host = memory.host(pa);
+    return switch (size) {
+      case 1 -> Host.getByte(host);
+      case 2 -> Host.getShort(host);
+      case 4 -> Host.getInt(host) & 0xffff_ffffL;
+      default -> Host.getLong(host);
+    };
+  }
+
+  // ---- Stores ----
+
+  public void write8(long va, int value) {
+    int ix = index(va);
+    if (writeTag[ix] == (va & PAGE)) {
+      Host.putByte(va + writeDelta[ix], value);
+    } else {
+      writeSlow(va, 1, value);
+    }
+  }
+
+  public void write16(long va, int value) {
+    int ix = index(va);
+    if (writeTag[ix] == (va + 1 & PAGE)) {
+      Host.putShort(va + writeDelta[ix], value);
+    } else {
+      writeSlow(va, 2, value);
+    }
+  }
+
+  public void write32(long va, int value) {
+    int ix = index(va);
+    if (writeTag[ix] == (va + 3 & PAGE)) {
+      Host.putInt(va + writeDelta[ix], value);
+    } else {
+      writeSlow(va, 4, value);
+    }
+  }
+
+  public void write64(long va, long value) {
+    int ix = index(va);
+    if (writeTag[ix] == (va + 7 & PAGE)) {
+      Host.putLong(va + writeDelta[ix], value);
+    } else {
+      writeSlow(va, 8, value);
+    }
+  }
+
+  public void write128(long va, long low, long high) {
+    int ix = index(va);
+    if (writeTag[ix] == (va + 15 & PAGE)) {
+      long host = va + writeDelta[ix];
+      Host.putLong(host, low);
+      Host.putLong(host + 8, high);
+    } else {
+      checkWritable(va, 16);
+      write64(va, low);
+      write64(va + 8, high);
+    }
+  }
+
+  /** Writes the low {@code size} (1, 2, 4 or 8) bytes of {@code value}. */
+  public void write(long va, int size, long value) {
+    switch (size) {
+      case 1 -> write8(va, (int) value);
+      case 2 -> write16(va, (int) value);
+      case 4 -> write32(va, (int) value);
+      default -> write64(va, value);
+    }
+  }
+
+  /** Faults as a write of {@code size} bytes (at most 4,096) would; afterwards such a write succeeds. */
+  public void checkWritable(long va, int size) {
+    check(va, size, WRITE);
+  }
+
+  /** Faults as a read of {@code size} bytes (at most 4,096) would. */
+  public void checkReadable(long va, int size) {
+    check(va, size, READ);
+  }
+
+  private void check(long va, int size, int access) {
+    long last = va + size - 1;
+    if (!canonical(va) || !canonical(last)) {
+      throw cpu.nonCanonical(va);
+    }
+    if (checkAlignment && size <= 8 && (va & size - 1) != 0) {
+      throw cpu.fault(Fault.AC, 0);
+    }
+    translateOrFault(va, access);
+    if ((va & PAGE) != (last & PAGE)) {
+      translateOrFault(last & PAGE, access);
+    }
+  }
+
+  private void writeSlow(long va, int size, long value) {
+    long last = va + size - 1;
+    if (!canonical(va) || !canonical(last)) {
+      throw cpu.nonCanonical(va);
+    }
+    if (checkAlignment && (va & size - 1) != 0) {
+      throw cpu.fault(Fault.AC, 0);
+    }
+    if ((va & PAGE) != (last & PAGE)) {
+      translateOrFault(va, WRITE);
+      translateOrFault(last & PAGE, WRITE);
+      for (int n = 0; n < size; n++) {
+        write8(va + n, (int) (value >>> 8 * n));
+      }
+      return;
+    }
+    long pa = fill(va, WRITE);
+    if (cpu.watching) {
+      cpu.watch(va, size, WRITE);
+    }
+    if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+      bus.write(pa, size, value);
+      return;
+    }
+    long host = memory.host(pa);
+    switch (size) {
+      case 1 -> Host.putByte(host, (int) value);
+      case 2 -> Host.putShort(host, (int) value);
+      case 4 -> Host.putInt(host, (int) value);
+      default -> Host.putLong(host, value);
+    }
+    if (memory.hasCode(pa >>> GuestMemory.FRAME_SHIFT)) {
+      cpu.code.stored(pa, size);
+    }
+  }
+
+  // ---- Runs of memory inside one page, for string instructions ----
+
+  /**
+   * The host address of {@code va} if its page is in the TLB for reads (after filling it), or 0 if each access needs care. The caller stays
+   * inside the page.
+   */
+  long hostForRead(long va) {
+    int ix = index(va);
+    if (readTag[ix] != (va & PAGE)) {
+      readSlow(va, 1);
+      if (readTag[ix] != (va & PAGE)) {
+        return 0;
+      }
+    }
+    return va + readDelta[ix];
+  }
+
+  /** Like {@link #hostForRead}, for writes. */
+  long hostForWrite(long va) {
+    int ix = index(va);
+    if (writeTag[ix] != (va & PAGE)) {
+      checkWritable(va, 1);
+      if (writeTag[ix] != (va & PAGE)) {
+        return 0;
+      }
+    }
+    return va + writeDelta[ix];
+  }
+
+  // ---- Fetch ----
+
+  /** The host address of the instruction byte at {@code va}. */
+  long hostForFetch(long va) {
+    int ix = index(va);
+    if (fetchTag[ix] != (va & PAGE)) {
+      if (!canonical(va)) {
+        throw cpu.fault(Fault.GP, 0);
+      }
+      long pa = fill(va, FETCH);
+      if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+        throw cpu.unimplemented("instruction fetch outside RAM, machine address 0x" + Long.toHexString(pa));
+      }
+      return memory.host(pa);
+    }
+    return va + fetchDelta[ix];
+  }
+
+  // ---- Translation ----
+
+  /**
+   * The machine address that {@code va} has for a supervisor's access under the current root, without regard to SMAP and SMEP, or -1 where
+   * it faults. Sets accessed and dirty bits as an access does.
+   */
+  public long translate(long va, int access) {
+    return canonical(va) && walk(va, access, false, true) ? walkPa : -1;
+  }
+
+  private void translateOrFault(long va, int access) {
+    long[] tag = access == WRITE ? writeTag : readTag;
+    if (tag[index(va)] != (va & PAGE)) {
+      fill(va, access);
+    }
+  }
+
+  private long fill(long va, int access) {
+    fills++;
+    if (!walk(va, access, user, false)) {
+      throw cpu.pageFault(va, walkError);
+    }
+    long pa = walkPa;
+    long mfn = pa >>> GuestMemory.FRAME_SHIFT;
+    if (!memory.isRam(mfn) || current == unused || cpu.watching && cpu.watched(va)) {
+      if (access == WRITE && memory.isRam(mfn)) {
+        memory.setWritten(mfn);
+      }
+      return pa;
+    }
+    int ix = index(va);
+    long page = va & PAGE;
+    long delta = memory.host(pa) - va;
+    if (access == FETCH) {
+      fetchTag[ix] = page;
+      fetchDelta[ix] = delta;
+      return pa;
+    }
+    readTag[ix] = page;
+    readDelta[ix] = delta;
+    if (access == WRITE) {
+      memory.setWritten(mfn);
+    }
+    if (walkWritable && !memory.hasCode(mfn)) {
+      memory.setWritten(mfn);
+      writeTag[ix] = page;
+      writeDelta[ix] = delta;
+    }
+    return pa;
+  }
+
+  /**
+   * Walks the tables of the current root. On success {@link #walkPa} is the machine address and {@link #walkWritable} tells whether a
+   * store is allowed and the dirty bit already set; on failure {@link #walkError} is the error code.
+   */
+  private boolean walk(long va, int access, boolean asUser, boolean anyPage) {
+    long table = cpu.cr3 & ADDRESS;
+    boolean nxe = (cpu.efer & Cpu.EFER_NXE) != 0;
+    long reservedBits = nxe ? reserved : reserved | NO_EXECUTE;
+    int error = (access == WRITE ? Fault.PF_WRITE : 0) | (asUser ? Fault.PF_USER : 0)
+        | (access == FETCH && (nxe || (cpu.cr4 & Cpu.CR4_SMEP) != 0) ? Fault.PF_FETCH : 0);
+    long all = WRITABLE | USER;
+    long any = 0;
+    long unaccessed = 0;
+    long entryPa = 0;
+    long entry = 0;
+    long entry4 = 0, entry3 = 0, entry2 = 0;
+    int shift = 39;
+    for (; ; shift -= 9) {
+      entryPa = table + ((va >>> shift & 511) << 3);
+      walkReferences++;
+      entry = memory.isRam(entryPa >>> GuestMemory.FRAME_SHIFT) ? memory.readLong(entryPa) : bus.read(entryPa, 8);
+      if ((entry & PRESENT) == 0) {
+        walkError = error;
+        return false;
+      }
+      boolean leaf = shift == 12 || shift != 39 && (entry & LARGE) != 0;
+      long bad = entry & reservedBits;
+      if (shift == 39) {
+        bad |= entry & LARGE;
+      } else if (leaf && shift != 12) {
+        bad |= entry & ((1L << shift) - 1) & ~0x1fffL;
+      }
+      if (bad != 0) {
+        walkError = error | Fault.PF_PRESENT | Fault.PF_RESERVED;
+        return false;
+      }
+      all &= entry;
+      any |= entry;
+      if (leaf) {
+        break;
+      }
+      if ((entry & ACCESSED) == 0) {
+        unaccessed |= 1L << shift;
+        switch (shift) {
+          case 39 -> entry4 = entryPa;
+          case 30 -> entry3 = entryPa;
+          default -> entry2 = entryPa;
+        }
+      }
+      table = entry & ADDRESS;
+    }
+    boolean writable = (all & WRITABLE) != 0;
+    boolean userPage = (all & USER) != 0;
+    boolean denied;
+    if (asUser) {
+      denied = !userPage || access == WRITE && !writable;
+    } else {
+      denied = access == WRITE && !writable && (cpu.cr0 & Cpu.CR0_WP) != 0;
+      if (userPage && !anyPage) {
+        denied |= access == FETCH
+            ? (cpu.cr4 & Cpu.CR4_SMEP) != 0
+            : (cpu.cr4 & Cpu.CR4_SMAP) != 0 && (cpu.eflags & Cpu.AC) == 0;
+      }
+    }
+    if (denied || access == FETCH && nxe && any < 0) {
+      walkError = error | Fault.PF_PRESENT;
+      return false;
+    }
+    if (unaccessed != 0) {
+      setAccessed(entry4);
+      setAccessed(entry3);
+      setAccessed(entry2);
+    }
+    long want = access == WRITE ? ACCESSED | DIRTY : ACCESSED;
+    if ((entry & want) != want) {
+      entry |= want;
+      memory.writeLong(entryPa, entry);
+    }
+    long offset = (1L << shift) - 1;
+    walkPa = entry & ADDRESS & ~offset | va & offset;
+    walkWritable = (entry & DIRTY) != 0 && (writable || !asUser && (cpu.cr0 & Cpu.CR0_WP) == 0);
+    return true;
+  }
+
+  private void setAccessed(long entryPa) {
+    if (entryPa != 0) {
+      memory.writeLong(entryPa, memory.readLong(entryPa) | ACCESSED);
+    }
+  }
+}
