@@ -8,6 +8,13 @@ public final class Domain {
   /** Reasons of a shutdown (public header sched.h), and {@link #RUNNING}. */
   public static final int RUNNING = -1, SHUTDOWN_POWEROFF = 0, SHUTDOWN_REBOOT = 1, SHUTDOWN_SUSPEND = 2, SHUTDOWN_CRASH = 3;
 
+  public static final int SHUTDOWN_WATCHDOG = 4, SHUTDOWN_SOFT_RESET = 5;
+
+  /** Bits of {@link #assists} (public header xen.h, VMASST_TYPE_*). */
+  public static final long ASSIST_4GB_SEGMENTS = 1, ASSIST_WRITABLE_PAGETABLES = 1 << 2, ASSIST_ARCHITECTURAL_IOPL = 1 << 4;
+
+  public static final long ASSIST_RUNSTATE_UPDATE_FLAG = 1 << 5, ASSIST_M2P_STRICT = 1L << 32;
+
   public final Hypervisor xen;
   public final int id;
   public final List<Vcpu> vcpus = new ArrayList<>();
@@ -15,14 +22,17 @@ public final class Domain {
   /** Frame of struct shared_info. */
   public long sharedInfoMfn;
 
-  /** Bits set by vm_assist, VMASST_TYPE_* numbers. */
-  public int assists;
+  /** Bits set by vm_assist, see {@link #ASSIST_4GB_SEGMENTS} and the rest. */
+  public long assists;
 
   /** Frames that the domain owns now, and may own at most. */
   public long totalPages, maxPages;
 
   /** {@link #RUNNING} or the reason for which it shut down. */
   public int shutdown = RUNNING;
+
+  /** What SCHEDOP_shutdown_code announced for a later shutdown, or -1. */
+  public int shutdownCode = -1;
 
   /** Why it crashed, in one line, or null. */
   public String crashReason;
@@ -37,6 +47,18 @@ public final class Domain {
     if (shutdown == RUNNING) {
       shutdown = SHUTDOWN_CRASH;
       crashReason = reason;
+    }
+  }
+
+  /** Machine address of struct shared_info. */
+  public long sharedInfoPa() {
+    return sharedInfoMfn << 12;
+  }
+
+  /** Tells vcpus that poll for a port of an event on it (evtchn_check_pollers, common/event_channel.c). */
+  public void checkPollers(int port) {
+    for (Vcpu v : vcpus) {
+      v.eventWhilePolling(port);
     }
   }
 }

@@ -1,5 +1,7 @@
 package org.xenolith.xen;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.xenolith.cpu.Clock;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.GuestMemory;
@@ -15,6 +17,18 @@ public final class Hypervisor {
   public final FrameTable frames;
   public final Observer observer;
 
+  /** The table of hypercalls. Each part of Xen adds its own. */
+  public final Hypercalls hypercalls = new Hypercalls(this);
+
+  /** Running domains. */
+  public final List<Domain> domains = new ArrayList<>();
+
+  /** Whether something unknown stops the run; otherwise the guest gets what a Xen without it answers. */
+  public boolean stopOnUnknown = true;
+
+  /** What stopped the run because it is unknown, or null. */
+  public String unimplemented;
+
   /** Makes a Xen that owns all of {@code memory}. */
   public Hypervisor(GuestMemory memory, Clock clock, EventQueue events, CodeCache code, Observer observer) {
     this.memory = memory;
@@ -23,5 +37,28 @@ public final class Hypervisor {
     this.code = code;
     this.frames = new FrameTable(memory.frames());
     this.observer = observer;
+  }
+
+  /** The domain with this id, or null. */
+  public Domain domain(int id) {
+    for (Domain d : domains) {
+      if (d.id == id) {
+        return d;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The answer to something that a real Xen has and this one does not: stops the run, naming it, unless the user wants to go on.
+   *
+   * @param what names it, such as "mmuext_op 21"
+   * @return -ENOSYS, for the guest if the run goes on
+   */
+  public long unimplemented(String what) {
+    if (stopOnUnknown && unimplemented == null) {
+      unimplemented = what;
+    }
+    return -Errno.ENOSYS;
   }
 }

@@ -1,12 +1,26 @@
 package org.xenolith.xen;
 
 import org.xenolith.cpu.Cpu;
+import org.xenolith.xen.pv.PvState;
 
 /** A virtual processor of a PV domain: the processor that carries it and the state that Xen keeps for it (struct vcpu, struct pv_vcpu). */
 public final class Vcpu {
+  /** What a vcpu does: runs or waits for its turn; blocked until an event; not brought up (VCPUOP_down). */
+  public enum State {
+    RUNNABLE,
+    BLOCKED,
+    DOWN
+  }
+
+  /** Offsets in struct vcpu_info (public header xen.h). */
+  public static final int UPCALL_PENDING = 0, UPCALL_MASK = 1, PENDING_SEL = 8, ARCH_CR2 = 16, TIME = 32, VCPU_INFO_SIZE = 64;
+
   public final Domain domain;
   public final int id;
   public final Cpu cpu;
+
+  /** The state of the PV interface: handlers, callbacks, virtual control registers. */
+  public final PvState pv = new PvState();
 
   /** Whether the guest kernel (not guest user space) runs: both are in ring 3, on two page-table roots (TF_kernel_mode). */
   public boolean kernelMode = true;
@@ -14,7 +28,7 @@ public final class Vcpu {
   /** Roots: frames of type L4; the user root is 0 until NEW_USER_BASEPTR sets it. */
   public long kernelRootMfn, userRootMfn;
 
-  /** Machine address of this vcpu's struct vcpu_info. */
+  /** Machine address of this vcpu's struct vcpu_info. 0: none; events to it are lost (Xen's dummy_vcpu_info). */
   public long vcpuInfoPa;
 
   /** Frames of the guest's GDT (0: none), at most 14, and its size in entries. */
@@ -27,6 +41,20 @@ public final class Vcpu {
 
   public int ldtEntries;
 
+  /** Runs, waits for an event, or is down. */
+  public State state = State.DOWN;
+
+  /** Whether VCPUOP_initialise (or the domain builder) gave it a state to start with. */
+  public boolean initialised;
+
+  /** While blocked in SCHEDOP_poll: -1 not polling, 0 polling several ports, else the port (Xen's poll_evtchn). */
+  public int pollPort = -1;
+
+  /** Since when it is in its run state, and time spent in each, in ns (public header vcpu.h, RUNSTATE_*). */
+  public long runstateSince;
+
+  public final long[] runstateTime = new long[4];
+
   public Vcpu(Domain domain, int id, Cpu cpu) {
     this.domain = domain;
     this.id = id;
@@ -36,5 +64,37 @@ public final class Vcpu {
   /** The root that the processor should use now. */
   public long rootMfn() {
     return kernelMode ? kernelRootMfn : userRootMfn;
+  }
+
+  /** Whether events are masked (vcpu_info.evtchn_upcall_mask). */
+  public boolean eventsMasked() {
+    return vcpuInfoPa == 0 || cpu.memory.readByte(vcpuInfoPa + UPCALL_MASK) != 0;
+  }
+
+  /** Whether an event is pending (vcpu_info.evtchn_upcall_pending). */
+  public boolean eventsPending() {
+    return vcpuInfoPa != 0 && cpu.memory.readByte(vcpuInfoPa + UPCALL_PENDING) != 0;
+  }
+
+  /** Notes that an event is pending, and wakes the vcpu if it is blocked (vcpu_mark_events_pending, asm-x86/event.c). */
+  public void markEventsPending() {
+    if (vcpuInfoPa != 0 && !eventsPending()) {
+      cpu.memory.writeByte(vcpuInfoPa + UPCALL_PENDING, (byte) 1);
+      wake();
+    }
+  }
+
+  /** Ends a block (vcpu_unblock, common/sched/core.c). */
+  public void wake() {
+    if (state == State.BLOCKED) {
+      state = State.RUNNABLE;
+      pollPort = -1;
+    }
+  }
+
+  void eventWhilePolling(int port) {
+    if (state == State.BLOCKED && pollPort >= 0 && (pollPort == 0 || pollPort == port)) {
+      wake();
+    }
   }
 }
