@@ -25,6 +25,7 @@ public final class CodeCache {
   /** The first block of each frame. */
   private final Block[] byFrame;
 
+  private final Decoder decoder = new Decoder();
   private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
 
   // Statistics.
@@ -83,12 +84,12 @@ public final class CodeCache {
     int at = 0;
     long second = 0;
     while (found.size() < MAX_INSTRUCTIONS) {
-      Instruction i = Decoder.decode(bytes, at, limit, va + at, cpu.mode);
+      Instruction i = decoder.decode(bytes, at, limit, va + at, cpu.mode);
       if (i == null && found.isEmpty()) {
         // The first instruction crosses into the next page.
         second = secondPage(cpu, va);
         Host.get(second, bytes, limit, MAX_LENGTH);
-        i = Decoder.decode(bytes, 0, limit + MAX_LENGTH, va, cpu.mode);
+        i = decoder.decode(bytes, 0, limit + MAX_LENGTH, va, cpu.mode);
       }
       if (i == null || !found.isEmpty() && Semantics.startsBlock(i)) {
         break;
