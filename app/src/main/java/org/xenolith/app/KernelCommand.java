@@ -2,8 +2,8 @@ package org.xenolith.app;
 
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
 
 /** {@code xenolith kernel}: getting kernels and looking into them. */
 @Command(
@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     description = "Gets a stock kernel, or shows what an image holds.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {KernelCommand.Fetch.class},
+    subcommands = {KernelCommand.Fetch.class, KernelCommand.Inspect.class},
     footerHeading = "%nExample:%n",
     footer = "  xenolith kernel fetch")
 final class KernelCommand {
@@ -37,6 +37,30 @@ final class KernelCommand {
     public Integer call() {
       Path kernel = context.stockSystem().newestKernel();
       context.out().println(kernel);
+      return ExitStatus.OK;
+    }
+  }
+
+  /** {@code xenolith kernel inspect}. */
+  @Command(
+      name = "inspect",
+      mixinStandardHelpOptions = true,
+      description = "Shows what a kernel's image holds: format, release, build id, segments, what it tells Xen, symbols.",
+      footerHeading = "%nExample:%n",
+      footer = "  xenolith kernel inspect debian")
+  static final class Inspect implements Callable<Integer> {
+    private final CommandContext context;
+
+    @Parameters(paramLabel = "KERNEL", description = "A bzImage, a vmlinux or another ELF guest, or 'debian'.")
+    private String kernel;
+
+    Inspect(CommandContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public Integer call() {
+      context.out().print(ImageDescription.of(context.image(kernel)));
       return ExitStatus.OK;
     }
   }

@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 
 /**
  * The system's package manager, used as a normal user: packages are looked up and downloaded, nothing is installed and no state of the
- * system changes. Where the system's own package lists are missing or out of date, a private copy is kept in the cache folder, made from the
- * system's list of sources and checked with the system's keys.
+ * system changes. Where the system's own package lists are missing or out of date, a private copy is kept in the cache folder, made from
+ * the system's list of sources and checked with the system's keys.
  */
 final class Apt {
   private static final Pattern KERNEL_DEPENDENCY = Pattern.compile("\\b(linux-image-\\d[^ ,(]*)");

@@ -122,8 +122,8 @@ public final class StockSystem {
       progress.begin("unpacking " + offer.name());
       Path complete = Files.createDirectory(work.resolve("complete"));
       Path part = work.resolve("file");
-      String path =
-          new DebArchive(deb).extract(wanted, part).orElseThrow(() -> new IOException("the package " + first.name() + " holds no such file"));
+      Optional<String> found = new DebArchive(deb).extract(wanted, part);
+      String path = found.orElseThrow(() -> new IOException("the package " + first.name() + " holds no such file"));
       Path file = Files.move(part, complete.resolve(Path.of(path).getFileName()));
       Files.setPosixFilePermissions(complete, PosixFilePermissions.fromString("rwxr-xr-x"));
       String name = folder + folderName(offer);

@@ -1,0 +1,146 @@
+package org.xenolith.app;
+
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** The options of every command that boots a kernel. */
+final class BootOptions {
+  /** How a kernel is booted. */
+  enum Mode {
+    pv,
+    pvh,
+    bare
+  }
+
+  /** What runs the guest's instructions. */
+  enum Engine {
+    auto,
+    translator,
+    interpreter,
+    lockstep
+  }
+
+  /** What happens at something that is not implemented. */
+  enum Unknown {
+    stop,
+    fault
+  }
+
+  /** The form of the summary at the end. */
+  enum Summary {
+    text,
+    json,
+    none
+  }
+
+  @Option(names = "--mode", paramLabel = "MODE", defaultValue = "pv", description = "pv: as an unprivileged Xen PV guest.")
+  Mode mode;
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      defaultValue = "auto",
+      description = "auto or interpreter; auto takes the fastest there is on this host (default: ${DEFAULT-VALUE}).")
+  Engine engine;
+
+  @Option(
+      names = "--initrd",
+      paramLabel = "FILE",
+      description = "The guest's initrd, given to it as it is; without it, an initramfs with busybox whose init prints GUEST-READY "
+          + "and powers off.")
+  Path initrd;
+
+  @Option(
+      names = "--append",
+      paramLabel = "STRING",
+      defaultValue = "",
+      description = "Added to the kernel's command line, which begins \"" + DEFAULT_COMMAND_LINE + "\".")
+  String append;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      defaultValue = "512M",
+      converter = SizeConverter.class,
+      description = "The guest's memory (default: ${DEFAULT-VALUE}).")
+  long memoryBytes;
+
+  @Option(names = "--vcpus", paramLabel = "N", defaultValue = "1", description = "The guest's processors (default: ${DEFAULT-VALUE}).")
+  int vcpus;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Where the guest's randomness comes from (default: ${DEFAULT-VALUE}).")
+  long seed;
+
+  @Option(names = "--max-instructions", paramLabel = "N", description = "End the run there, with status 5.")
+  Long maxInstructions;
+
+  @Option(
+      names = "--stop-at",
+      paramLabel = "N",
+      description = "End the run at that count, with status 5, and show the registers, the last branches and the page walk of rip.")
+  Long stopAt;
+
+  @Option(
+      names = "--unknown",
+      paramLabel = "WHAT",
+      defaultValue = "stop",
+      description = "stop or fault: whether what is not implemented ends the run, or is a fault to the guest (default: ${DEFAULT-VALUE}).")
+  Unknown unknown;
+
+  @Option(names = "--report", paramLabel = "FILE", description = "Write a report of the run; the ending tells the form, .json or .html.")
+  Path report;
+
+  @Option(names = "--trace", paramLabel = "FILE", description = "Write every instruction with the registers it changed, one a line.")
+  Path trace;
+
+  @Option(
+      names = "--summary",
+      paramLabel = "FORM",
+      defaultValue = "text",
+      description = "The last thing on standard output: text, json (one line) or none (default: ${DEFAULT-VALUE}).")
+  Summary summary;
+
+  @Option(
+      names = "--shell",
+      description = "A busybox shell as the guest's init, the keyboard connected to its console. Ctrl-] leaves it, 'exit' powers off. "
+          + "With --initrd, only the keyboard is connected.")
+  boolean shell;
+
+  @Option(names = "--quiet", description = "No console; how far the run is, on standard error instead.")
+  boolean quiet;
+
+  /** What the command line of every guest begins with: messages from the first on, then the PV console. */
+  static final String DEFAULT_COMMAND_LINE = "earlyprintk=xen console=hvc0";
+
+  String commandLine() {
+    return append.isBlank() ? DEFAULT_COMMAND_LINE : DEFAULT_COMMAND_LINE + " " + append.strip();
+  }
+
+  /** @throws CommandFailure if an option asks for what cannot be, or what this version does not have */
+  void check() {
+    if (mode != Mode.pv) {
+      throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv");
+    }
+    if (engine == Engine.translator || engine == Engine.lockstep) {
+      throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, or auto");
+    }
+    if (vcpus < 1) {
+      throw CommandFailure.unusable("--vcpus " + vcpus + ": a guest has at least one", "leave the option away for one");
+    }
+    requirePositive("--max-instructions", maxInstructions);
+    requirePositive("--stop-at", stopAt);
+    if (shell && quiet) {
+      throw CommandFailure.unusable("--shell and --quiet: a shell needs the console that --quiet takes away", "leave one of them away");
+    }
+  }
+
+  private static void requirePositive(String option, Long value) {
+    if (value != null && value < 1) {
+      throw CommandFailure.unusable(option + " " + value + ": it is a number of instructions, from 1", "leave the option away for no end");
+    }
+  }
+}
