@@ -18,7 +18,8 @@ public enum Compression {
   XZ(0xfd, '7', 'z', 'X', 'Z', 0),
   LZMA(0x5d, 0, 0),
   LZO(0x89, 'L', 'Z', 'O', 0),
-  LZ4(0x02, 0x21, 0x4c, 0x18);
+  LZ4(0x02, 0x21, 0x4c, 0x18),
+  ZSTD(0x28, 0xb5, 0x2f, 0xfd);
 
   /** The largest image taken, in bytes: Linux maps at most 1 GiB for itself on x86-64 (KERNEL_IMAGE_SIZE). */
   static final int MAX_IMAGE = 1 << 30;
@@ -97,6 +98,7 @@ public enum Compression {
       case LZMA -> drain(new LZMAInputStream(new ByteArrayInputStream(input), MAX_DICTIONARY_KIB + 1024), output);
       case LZO -> LzoDecoder.decode(input, output);
       case LZ4 -> Lz4Decoder.decode(input, output);
+      case ZSTD -> new ZstdDecoder(input, output).decode();
       case NONE -> throw new IllegalStateException("nothing to decompress");
     }
   }

@@ -15,12 +15,12 @@ import java.util.Optional;
  *   <li>token_index: 256 ascending 16-bit offsets from 0, right after token_table, 256 strings that end at exactly these offsets;
  *   <li>markers, before token_table: the offset of every 256th name, each 4 bytes (8 before 4.20);
  *   <li>names, before the markers: a length (1 byte, or 2 if its top bit is set) and as many token numbers each; num_syms is before them;
- *   <li>addresses: before num_syms until 6.3, after token_index from 6.4 on. Either 8 bytes each, or 4 bytes each relative to
- *       relative_base, which follows them. Relative ones are unsigned, or (ABSOLUTE_PERCPU, until 6.14) non-negative ones are absolute and
- *       a negative one means base - 1 - it.
+ *   <li>addresses, before num_syms until 6.3, after token_index from 6.4 on, in one of these forms: 8 bytes each; 4 bytes each relative to
+ *       relative_base, which follows them; the same with per-CPU symbols absolute (until 6.14): then non-negative ones are absolute and a
+ *       negative one means base - 1 - it; 4 bytes each relative to their own place (7.0 and later), without a base.
  * </ul>
  *
- * Each part starts at a multiple of 8 bytes.
+ * Each part starts at a multiple of 8 bytes, in the last form of 4.
  */
 final class Kallsyms implements Symbols.Names {
   private static final int MAX_REGION = 256 << 20;
@@ -31,6 +31,9 @@ final class Kallsyms implements Symbols.Names {
   /** The region searched, at first; then only its names. */
   private byte[] data;
 
+  /** Where the region is in memory. */
+  private final long va;
+
   private int tokenIndex;
   private int tokenTable;
   private int numSymsAt;
@@ -38,8 +41,9 @@ final class Kallsyms implements Symbols.Names {
   private int[] nameOffsets;
   private byte[][] tokens;
 
-  private Kallsyms(byte[] data) {
+  private Kallsyms(byte[] data, long va) {
     this.data = data;
+    this.va = va;
   }
 
   /** The image's own symbols, if it is a 64-bit kernel that carries them. */
@@ -48,18 +52,19 @@ final class Kallsyms implements Symbols.Names {
       return Optional.empty();
     }
     Optional<Section> rodata = elf.section(".rodata");
-    Optional<Symbols> found = rodata.flatMap(section -> find(section.data(), elf.segments()));
+    Optional<Symbols> found = rodata.flatMap(section -> find(section.data(), section.va(), elf.segments()));
     for (int i = 0; found.isEmpty() && i < elf.segments().size(); i++) {
-      found = find(elf.segments().get(i).data(), elf.segments());
+      Segment segment = elf.segments().get(i);
+      found = find(segment.data(), segment.va(), elf.segments());
     }
     return found;
   }
 
-  private static Optional<Symbols> find(MemorySegment region, List<Segment> segments) {
+  private static Optional<Symbols> find(MemorySegment region, long va, List<Segment> segments) {
     if (region.byteSize() > MAX_REGION || region.byteSize() < TOKENS * 4) {
       return Optional.empty();
     }
-    Kallsyms kallsyms = new Kallsyms(region.toArray(JAVA_BYTE));
+    Kallsyms kallsyms = new Kallsyms(region.toArray(JAVA_BYTE), va);
     if (!kallsyms.findTokens() || !kallsyms.findNames(4) && !kallsyms.findNames(8)) {
       return Optional.empty();
     }
@@ -72,7 +77,7 @@ final class Kallsyms implements Symbols.Names {
   }
 
   private boolean findTokens() {
-    for (int at = 0; at <= data.length - 2 * TOKENS; at += 8) {
+    for (int at = 0; at <= data.length - 2 * TOKENS; at += 4) {
       if (data[at] == 0 && data[at + 1] == 0 && data[at + 2] != 0 && isTokenIndex(at)) {
         return true;
       }
@@ -92,7 +97,7 @@ final class Kallsyms implements Symbols.Names {
     // The table ends less than 8 bytes before the index, but how long its last string is, is not known.
     int nearest = at - previous - 2;
     int farthest = Math.max(0, at - previous - Symbols.MAX_NAME - 8);
-    for (int table = nearest & ~7; table >= farthest; table -= 8) {
+    for (int table = nearest & ~3; table >= farthest; table -= 4) {
       if (isTokenTable(table, at)) {
         tokenTable = table;
         tokenIndex = at;
@@ -110,7 +115,7 @@ final class Kallsyms implements Symbols.Names {
       while (end < index && data[end] != 0) {
         end++;
       }
-      boolean right = i < TOKENS - 1 ? end + 1 == table + Bytes.u16(data, index + 2 * i + 2) : align(end + 1) == index;
+      boolean right = i < TOKENS - 1 ? end + 1 == table + Bytes.u16(data, index + 2 * i + 2) : endsAt(end + 1, index);
       if (end == index || !right) {
         return false;
       }
@@ -124,7 +129,7 @@ final class Kallsyms implements Symbols.Names {
    */
   private boolean findNames(int width) {
     // The first marker is 0, the second the length of 256 names.
-    for (int at = (tokenTable - width) & ~7; at >= 0; at -= 8) {
+    for (int at = (tokenTable - width) & ~3; at >= 0; at -= 4) {
       if (marker(at, width, 0) != 0) {
         continue;
       }
@@ -146,16 +151,17 @@ final class Kallsyms implements Symbols.Names {
   }
 
   private boolean findNames(int markers, int width, int count, int last) {
-    int nearest = (markers - last - 2) & ~7;
+    int nearest = (markers - last - 2) & ~3;
     int farthest = Math.max(8, markers - last - 8 - PER_MARKER * (Symbols.MAX_NAME + 2));
-    for (int names = nearest; names >= farthest; names -= 8) {
-      int symbols = Bytes.i32(data, names - 8);
+    for (int names = nearest; names >= farthest; names -= 4) {
+      // Their number is right before them, in 4 bytes or in 8.
+      int numSyms = Bytes.i32(data, names - 4) == 0 ? names - 8 : names - 4;
+      int symbols = Bytes.i32(data, numSyms);
       if (symbols > (count - 1) * PER_MARKER
           && symbols <= count * PER_MARKER
           && symbols <= MAX_SYMBOLS
-          && Bytes.i32(data, names - 4) == 0
           && areNames(names, symbols, markers, width)) {
-        numSymsAt = names - 8;
+        numSymsAt = numSyms;
         namesAt = names;
         return true;
       }
@@ -181,7 +187,7 @@ final class Kallsyms implements Symbols.Names {
       at += length;
     }
     nameOffsets = offsets;
-    return align(at) == markers;
+    return endsAt(at, markers);
   }
 
   private long marker(int markers, int width, int index) {
@@ -190,11 +196,14 @@ final class Kallsyms implements Symbols.Names {
 
   private long[] findAddresses() {
     int count = nameOffsets.length;
-    int after = align(tokenIndex + 2 * TOKENS);
+    int after = tokenIndex + 2 * TOKENS;
     int relativeSize = align(4 * count);
     long[] found = relative(after, after + relativeSize);
     if (found == null) {
       found = relative(numSymsAt - 8 - relativeSize, numSymsAt - 8);
+    }
+    if (found == null) {
+      found = placeRelative(after);
     }
     if (found == null) {
       found = absolute(after);
@@ -222,6 +231,18 @@ final class Kallsyms implements Symbols.Names {
       addresses[i] = !absolutePerCpu ? base + (offset & 0xffff_ffffL) : offset >= 0 ? offset : base - 1 - offset;
     }
     return ascending(addresses) && isKernelAddress(addresses[count - 1]) ? addresses : null;
+  }
+
+  private long[] placeRelative(int at) {
+    int count = nameOffsets.length;
+    if (at > data.length - 4 * count) {
+      return null;
+    }
+    long[] addresses = new long[count];
+    for (int i = 0; i < count; i++) {
+      addresses[i] = va + at + 4 * i + Bytes.i32(data, at + 4 * i);
+    }
+    return ascending(addresses) && isKernelAddress(addresses[0]) ? addresses : null;
   }
 
   private long[] absolute(int at) {
@@ -256,6 +277,11 @@ final class Kallsyms implements Symbols.Names {
     int length = data[end] & 0xff;
     end += length >= 0x80 ? 2 + (length & 0x7f | (data[end + 1] & 0xff) << 7) : 1 + length;
     data = Arrays.copyOfRange(data, namesAt, end);
+  }
+
+  /** Whether something that ends at {@code end} is followed by what begins at {@code next}, with the padding between. */
+  private static boolean endsAt(int end, int next) {
+    return next - end >= 0 && next - end < 8;
   }
 
   private static int align(int offset) {

@@ -122,13 +122,14 @@ public final class KernelImage {
       }
       throw new ImageException(
           "unknown compression: the payload at 0x%x begins %08x".formatted(offset, Integer.reverseBytes((int) bytes.u32("the payload", offset))),
-          "take a kernel compressed with gzip, bzip2, xz, lzma, lzo or lz4");
+          "take a kernel compressed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd");
     }
     if (size > Integer.MAX_VALUE - 8) {
       throw new ImageException("not a kernel: %d MiB of %s data".formatted(size >> 20, compression.label()), WANTED);
     }
     // gzip ends with the size of its output, and Linux's build appends it to every other kind (scripts/Makefile.lib, size_append).
-    long expected = size < 4 ? 0 : bytes.u32("the payload's size", offset + size - 4);
+    boolean sized = compression == Compression.GZIP || offset > 0;
+    long expected = sized && size >= 4 ? bytes.u32("the payload's size", offset + size - 4) : 0;
     byte[] packed = bytes.copy("the payload", offset, (int) size);
     MemorySegment unpacked = compression.decompress(packed, expected);
     if (unpacked.byteSize() < 4) {
