@@ -1,0 +1,109 @@
+package org.xenolith.cpu.silicon;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Fault;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Decoder;
+import org.xenolith.isa.Encoding;
+import org.xenolith.isa.Instruction;
+
+/** Compares what the two sides made of a case. */
+final class Oracle {
+  private static final String[] NAMES = {
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+  };
+
+  private static final long SYSTEM_FLAGS = Cpu.DF | Cpu.AC | Cpu.ID | Cpu.TF | Cpu.NT;
+  private static final Decoder DECODER = new Decoder();
+
+  private Oracle() {}
+
+  static Instruction decode(byte[] code) {
+    byte[] padded = Arrays.copyOf(code, Case.CODE_ROOM);
+    Instruction i = DECODER.decode(padded, 0, padded.length, Case.CODE_VA, CpuMode.LONG64);
+    if (i == null) {
+      throw new IllegalStateException("does not decode: " + HexFormat.of().formatHex(code));
+    }
+    return i;
+  }
+
+  /** The differences, in words; empty if there are none. */
+  static List<String> differences(Case host, Case ours) {
+    Instruction i = decode(host.code());
+    List<String> found = new ArrayList<>();
+    differ(found, "trap", host.trap(), ours.trap());
+    if (host.trap() != Fault.BP) {
+      int error = host.error();
+      if (host.trap() == Fault.PF && host.cr2() < 0) {
+        // Linux hides from programs whether its own addresses are mapped (set_signal_archinfo()).
+        error = error & ~Fault.PF_PRESENT | ours.error() & Fault.PF_PRESENT;
+      }
+      differ(found, "error code", error, ours.error());
+    }
+    if (host.trap() == Fault.PF) {
+      differ(found, "cr2", host.cr2(), ours.cr2());
+    }
+    differ(found, "rip", host.ripAfter(), ours.ripAfter());
+    for (int n = 0; n < 16; n++) {
+      differ(found, NAMES[n], host.registerAfter(n), ours.registerAfter(n));
+    }
+    long flags = SYSTEM_FLAGS | Cpu.ARITHMETIC & ~undefinedFlags(i, host);
+    differ(found, "rflags", host.rflagsAfter() & flags, ours.rflagsAfter() & flags);
+    byte[] theirs = FxState.comparable(host.fxAfter());
+    byte[] mine = FxState.comparable(ours.fxAfter());
+    for (int at = 0; at < theirs.length; at++) {
+      if (theirs[at] != mine[at]) {
+        int from = at & ~7;
+        found.add("fxsave+" + from + ": " + hex(theirs, from, 8) + ", ours " + hex(mine, from, 8));
+        at = from + 7;
+      }
+    }
+    byte[] data = host.dataAfter();
+    byte[] ourData = ours.dataAfter();
+    int at = Arrays.mismatch(data, ourData);
+    if (at >= 0) {
+      int from = Math.min(at, data.length - 16);
+      long va = at < Case.WINDOW ? Case.CROSSING_VA + from : Case.EDGE_VA + from - Case.WINDOW;
+      found.add("memory at " + Long.toHexString(va) + ": " + hex(data, from, 16) + ", ours " + hex(ourData, from, 16));
+    }
+    return found;
+  }
+
+  private static long undefinedFlags(Instruction i, Case host) {
+    Encoding row = i.encoding;
+    boolean finished = host.ripAfter() == i.next() + 1;
+    if (!finished) {
+      return 0;
+    }
+    long undefined = row.flagsUndefined;
+    if (row.has(Encoding.COUNT)) {
+      undefined |= Cpu.OF;
+    }
+    return undefined;
+  }
+
+  private static void differ(List<String> found, String what, long host, long ours) {
+    if (host != ours) {
+      found.add(what + ": " + Long.toHexString(host) + ", ours " + Long.toHexString(ours));
+    }
+  }
+
+  private static String hex(byte[] bytes, int from, int length) {
+    return HexFormat.of().formatHex(bytes, from, from + length);
+  }
+
+  /** The case before it ran, for a report. */
+  static String describe(Case c) {
+    StringBuilder text = new StringBuilder();
+    Instruction i = decode(c.code());
+    text.append(HexFormat.of().formatHex(c.code(), 0, i.length)).append("  ").append(i).append("   (").append(i.encoding).append(")\n");
+    for (int n = 0; n < 16; n++) {
+      text.append("    ").append(NAMES[n]).append('=').append(Long.toHexString(c.register(n))).append(n % 4 == 3 ? "\n" : "");
+    }
+    return text.append("    rflags=").append(Long.toHexString(c.rflags())).append(", ").append(FxState.describe(c.fx())).toString();
+  }
+}

@@ -1,0 +1,89 @@
+package org.xenolith.cpu.silicon;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Predicate;
+import org.xenolith.cpu.ProcessorModel;
+import org.xenolith.isa.Encoding;
+import org.xenolith.isa.Form;
+
+/** Runs many cases on both sides and gathers what differs. */
+final class SiliconRun {
+  /** What came of it. */
+  record Result(int rows, long cases, Map<String, List<String>> exempt, List<String> failures, Map<String, Integer> failedRows) {}
+
+  private static final int REPORTED_PER_ROW = 2;
+
+  private final long seed;
+  private final int casesPerRow;
+  private final Predicate<Encoding> wanted;
+  private final ProcessorModel model;
+
+  SiliconRun(ProcessorModel model, long seed, int casesPerRow, Predicate<Encoding> wanted) {
+    this.model = model;
+    this.seed = seed;
+    this.casesPerRow = casesPerRow;
+    this.wanted = wanted;
+  }
+
+  Result run() throws IOException {
+    Map<String, List<String>> exempt = new LinkedHashMap<>();
+    List<String> failures = new ArrayList<>();
+    Map<String, Integer> failedRows = new LinkedHashMap<>();
+    int rows = 0;
+    long cases = 0;
+    InterpreterSide ours = new InterpreterSide(model);
+    Case mine = new Case(Arena.ofAuto().allocate(Case.SIZE, 16));
+    try (HostSide host = HostSide.start()) {
+      for (Encoding row : Encoding.all()) {
+        List<Form> forms = Generator.forms(row);
+        if (!wanted.test(row) || forms.isEmpty() || !model.offers(row.feature)) {
+          continue;
+        }
+        String reason = Exemptions.reason(row);
+        if (reason != null) {
+          exempt.computeIfAbsent(reason, key -> new ArrayList<>()).add(row.toString());
+          continue;
+        }
+        rows++;
+        for (int from = 0; from < casesPerRow; from += HostSide.BATCH) {
+          int count = Math.min(HostSide.BATCH, casesPerRow - from);
+          for (int n = 0; n < count; n++) {
+            // Every case has a seed of its own, so that one can be run alone.
+            SplittableRandom random = new SplittableRandom(seed + row.id * 0x9e3779b97f4a7c15L + (from + n) * 0xbf58476d1ce4e5b9L);
+            new Generator(random).fill(host.at(n), forms.get((from + n) % forms.size()));
+          }
+          host.run(count);
+          for (int n = 0; n < count; n++) {
+            Case theirs = host.at(n);
+            mine.segment().copyFrom(theirs.segment());
+            List<String> differences = compare(ours, theirs, mine);
+            if (!differences.isEmpty()) {
+              int before = failedRows.merge(row.id + " " + row, 1, Integer::sum);
+              if (before <= REPORTED_PER_ROW) {
+                failures.add("case " + (from + n) + " of row " + row.id + ", seed " + seed + ": " + Oracle.describe(mine) + "\n  "
+                    + String.join("\n  ", differences));
+              }
+            }
+          }
+          cases += count;
+        }
+      }
+    }
+    return new Result(rows, cases, exempt, failures, failedRows);
+  }
+
+  private static List<String> compare(InterpreterSide ours, Case theirs, Case mine) {
+    try {
+      ours.run(mine);
+    } catch (IllegalStateException e) {
+      return List.of("ours: " + e.getMessage());
+    }
+    return Oracle.differences(theirs, mine);
+  }
+}
