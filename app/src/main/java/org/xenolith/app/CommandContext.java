@@ -12,7 +12,7 @@ import org.xenolith.image.KernelImage;
  * What a command knows of the world around it.
  *
  * @param environment the environment variables of the process
- * @param terminal whether a person looks at the standard streams
+ * @param terminal whether standard error is a terminal that can overwrite a line
  */
 record CommandContext(PrintStream out, PrintStream err, Map<String, String> environment, boolean terminal) {
   /** In place of a kernel's path: the newest stock kernel that the system's package manager offers. */

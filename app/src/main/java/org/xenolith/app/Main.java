@@ -36,7 +36,7 @@ public final class Main implements Runnable {
   }
 
   public static void main(String[] arguments) {
-    boolean terminal = System.console() != null && System.console().isTerminal();
+    boolean terminal = StandardStreams.isTerminal(StandardStreams.ERR) && !"dumb".equals(System.getenv("TERM"));
     CommandContext context = new CommandContext(System.out, System.err, System.getenv(), terminal);
     System.exit(run(context, arguments));
   }

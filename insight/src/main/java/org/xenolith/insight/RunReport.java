@@ -23,6 +23,7 @@ import java.util.Map;
  * @param tlb counts of the TLBs
  * @param breaches what the hypervisor refused, in order
  * @param digest of everything architectural that happened, in hexadecimal; equal for equal runs
+ * @param postMortem what the processor was doing at the end, a line an element; empty where the guest ended well
  */
 public record RunReport(
     String version,
@@ -40,7 +41,8 @@ public record RunReport(
     Map<String, Long> faults,
     Map<String, Long> tlb,
     List<Refusal> breaches,
-    String digest) {
+    String digest,
+    List<String> postMortem) {
 
   /**
    * What was asked for.
@@ -88,6 +90,7 @@ public record RunReport(
     map.put("tlb", tlb);
     map.put("breaches", breaches.stream().map(RunReport::toMap).toList());
     map.put("digest", digest);
+    map.put("post_mortem", postMortem);
     return map;
   }
 

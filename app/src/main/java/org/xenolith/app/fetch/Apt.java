@@ -99,8 +99,15 @@ final class Apt {
     Files.createDirectories(privateState.resolve("state/lists/partial"));
     Files.createDirectories(privateState.resolve("cache/archives/partial"));
     Result result = run(privateState, "apt-get", "-q", "update");
-    if (result.status() != 0) {
+    if (result.status() != 0 || !holdsLists(privateState.resolve("state/lists"))) {
       throw new AptException(result.firstError());
+    }
+  }
+
+  /** apt-get update succeeds when it could fetch nothing at all. */
+  private static boolean holdsLists(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.anyMatch(file -> file.toString().contains("_Packages"));
     }
   }
 
@@ -120,7 +127,7 @@ final class Apt {
     String firstError() {
       return output
           .lines()
-          .filter(line -> line.startsWith("E: ") || line.startsWith("Err:"))
+          .filter(line -> line.startsWith("E: ") || line.startsWith("W: Failed to fetch"))
           .findFirst()
           .orElseGet(() -> output.isBlank() ? "status " + status : output.lines().reduce((first, second) -> second).orElse(""));
     }
@@ -169,8 +176,10 @@ final class Apt {
     List<String> options = new ArrayList<>(List.of("APT::Architecture=amd64", "APT::Architectures=amd64", "APT::Sandbox::User=root"));
     if (usePrivateLists) {
       options.add("Dir::State=" + privateState.resolve("state"));
+      options.add("Dir::State::lists=" + privateState.resolve("state/lists"));
       options.add("Dir::State::status=/var/lib/dpkg/status");
       options.add("Dir::Cache=" + privateState.resolve("cache"));
+      options.add("Dir::Cache::archives=" + privateState.resolve("cache/archives"));
     }
     return options;
   }

@@ -9,14 +9,20 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The user's cache folder, {@code $XDG_CACHE_HOME/xenolith} or {@code ~/.cache/xenolith} (XDG Base Directory Specification). What stands in
  * it under its final name is whole: everything is written aside and renamed.
  */
 public final class CacheFolder {
+  private static final String WORK = "work-";
+  private static final Duration LONGER_THAN_ANY_WORK = Duration.ofHours(3);
+
   private final Path root;
 
   public CacheFolder(Path root) {
@@ -37,7 +43,20 @@ public final class CacheFolder {
   /** A new, empty folder in the cache for work under way; the caller deletes it. */
   Path newWorkFolder() throws IOException {
     Files.createDirectories(root);
-    return Files.createTempDirectory(root, "work-");
+    deleteLeftovers();
+    return Files.createTempDirectory(root, WORK);
+  }
+
+  /** Deletes work folders of processes that were killed. */
+  private void deleteLeftovers() throws IOException {
+    Instant old = Instant.now().minus(LONGER_THAN_ANY_WORK);
+    try (Stream<Path> folders = Files.list(root)) {
+      for (Path folder : folders.filter(name -> name.getFileName().toString().startsWith(WORK)).toList()) {
+        if (Files.getLastModifiedTime(folder).toInstant().isBefore(old)) {
+          delete(folder);
+        }
+      }
+    }
   }
 
   /** Gives a folder that is complete its final name below the cache; one that already has that name stays. */

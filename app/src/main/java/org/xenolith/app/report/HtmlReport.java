@@ -53,6 +53,9 @@ public final class HtmlReport {
     row("kernel build id", report.kernel().buildId());
     page.append("</table>\n");
     refusals(report.breaches());
+    if (!report.postMortem().isEmpty()) {
+      page.append("<h2>The end</h2>\n<pre>%s</pre>\n".formatted(escaped(String.join("\n", report.postMortem()))));
+    }
     counts("Hypercalls", report.hypercalls());
     counts("Exits", report.exits());
     counts("Faults", report.faults());

@@ -7,6 +7,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,6 +49,18 @@ class StockSystemTest {
     CacheFolder cache = new CacheFolder(temp);
     cache.point("debian/kernel/newest", "debian/kernel/gone");
     assertThat(cache.pointee("debian/kernel/newest")).isEmpty();
+  }
+
+  @Test
+  void deletesWhatAKilledProcessLeftButNotWhatIsUnderWay() throws Exception {
+    CacheFolder cache = new CacheFolder(temp);
+    Path left = cache.newWorkFolder();
+    Files.createFile(left.resolve("half-a-package"));
+    Files.setLastModifiedTime(left, FileTime.from(Instant.now().minus(Duration.ofHours(4))));
+    Path underWay = cache.newWorkFolder();
+    cache.newWorkFolder();
+    assertThat(left).doesNotExist();
+    assertThat(underWay).exists();
   }
 
   @Test

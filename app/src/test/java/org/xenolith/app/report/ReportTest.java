@@ -54,7 +54,7 @@ class ReportTest {
   void htmlIsSelfContainedAndEscapesWhatComesFromTheGuest() {
     String html = HtmlReport.of(report(Outcome.CRASH, "<script>alert(1)</script>", List.of()));
     assertThat(html).startsWith("<!DOCTYPE html>").contains("&lt;script&gt;").doesNotContain("<script").doesNotContain("http");
-    assertThat(html).contains("/k &lt;1&gt;").contains("mmu_update").contains("00ff");
+    assertThat(html).contains("/k &lt;1&gt;").contains("mmu_update").contains("00ff").contains("rip &lt;here&gt;");
   }
 
   @Test
@@ -94,6 +94,7 @@ class ReportTest {
         Map.of("#PF", 1L),
         Map.of("fills", 2L),
         refusals,
-        "00ff");
+        "00ff",
+        List.of("rip <here>"));
   }
 }
