@@ -17,6 +17,9 @@ final class Block {
   /** Bytes long. */
   final int length;
 
+  /** The linear address behind it. */
+  final long next;
+
   /** Host address of the page it crosses into, or 0. */
   final long secondPage;
 
@@ -37,6 +40,7 @@ final class Block {
     this.host = host;
     this.mode = mode;
     this.length = length;
+    this.next = mode == CpuMode.LONG64 ? va + length : va + length & 0xffff_ffffL;
     this.secondPage = secondPage;
     this.ops = ops;
     this.instructions = instructions;

@@ -12,7 +12,7 @@ import org.xenolith.isa.Instruction;
  * next instruction boundary.
  */
 public final class CodeCache {
-  private static final int TABLE = 1 << 16;
+  private static final int TABLE = 1 << 18;
   private static final int MAX_INSTRUCTIONS = 32;
   private static final int MAX_LENGTH = 15;
 
@@ -43,13 +43,14 @@ public final class CodeCache {
   }
 
   private static int slot(long va) {
-    return (int) (va ^ va >>> 16 ^ va >>> 32) & TABLE - 1;
+    return (int) (va ^ va >>> 18 ^ va >>> 36) & TABLE - 1;
   }
 
   /** The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. */
   Block at(Cpu cpu, long va, long host) {
     Block b = table[slot(va)];
-    if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode && b.secondPage == 0) {
+    if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode
+        && (b.secondPage == 0 || b.secondPage == secondPage(cpu, va))) {
       return b;
     }
     return find(cpu, va, host);

@@ -60,6 +60,14 @@ public final class Cpu {
   public final long[] dr = new long[8];
   public long kernelGsBase, tscAux, tscOffset;
 
+  /** What SGDT, SIDT, SLDT and STR store. The tables themselves are read through {@link #descriptors}. */
+  public long gdtBase, idtBase;
+
+  public int gdtLimit, idtLimit, ldtSelector, taskSelector;
+
+  /** Working space of an instruction. */
+  final int[] scratch = new int[4];
+
   /** Current privilege level, from CS. */
   public int cpl;
 
@@ -163,7 +171,7 @@ public final class Cpu {
   private void runBlock(Block b, int n) {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
-    rip = b.va + b.length;
+    rip = b.next;
     running = b;
     int k = 0;
     try {
@@ -189,13 +197,23 @@ public final class Cpu {
 
   private void faulted(Fault f, Instruction i) {
     rip = i.address;
+    pendingDebug = 0;
     if (f.vector == Fault.GP && f.address != 0) {
       // A non-canonical address: the stack segment has a fault of its own (AMD64 APM volume 2, 8.2.13).
-      if (i.segment == Instruction.SS) {
+      boolean operand = i.hasMemory() && ea(i) == f.address;
+      if (operand ? i.segment == Instruction.SS : usesStack(i)) {
         f.vector = Fault.SS;
       }
       f.address = 0;
     }
+  }
+
+  /** Whether memory that is not the operand of an instruction is its stack. */
+  private static boolean usesStack(Instruction i) {
+    return switch (i.mnemonic) {
+      case PUSH, POP, PUSHA, POPA, PUSHF, POPF, CALL, RET, CALLF, RETF, IRET, ENTER, LEAVE -> true;
+      default -> false;
+    };
   }
 
   private void step(Block b) {
@@ -279,6 +297,11 @@ public final class Cpu {
     return fault(Fault.UD);
   }
 
+  /** Whether the run stops behind the current instruction: a string instruction makes no further iteration. */
+  boolean interrupted() {
+    return stop;
+  }
+
   void dropped(Block b) {
     if (b == running) {
       stop = true;
@@ -296,8 +319,23 @@ public final class Cpu {
     return narrow(i, offset);
   }
 
+  /** The linear address {@code bytes} after the memory operand. */
+  long ea(Instruction i, long bytes) {
+    long offset = r[i.base] + (r[i.index] << i.shift) + i.ea + bytes;
+    return i.addressWidth == 8 ? offset + effectiveBase[i.segment] : narrow(i, offset);
+  }
+
+  /** The offset of the memory operand in its segment. */
+  long offset(Instruction i) {
+    return r[i.base] + (r[i.index] << i.shift) + i.ea & -1L >>> 64 - 8 * i.addressWidth;
+  }
+
   private long narrow(Instruction i, long offset) {
-    return linear(i.segment, offset & (i.addressWidth == 4 ? 0xffff_ffffL : 0xffffL));
+    offset &= i.addressWidth == 4 ? 0xffff_ffffL : 0xffffL;
+    if (mode == CpuMode.LONG64) {
+      return offset + effectiveBase[i.segment];
+    }
+    return Segments.linear(this, i.segment, offset, Math.max(1, i.memoryWidth), Segments.writes(i));
   }
 
   /** The linear address of an offset in a segment. */
@@ -349,6 +387,13 @@ public final class Cpu {
         | (even != zero ? 1L << 8 : 0) | ((flags & SF) != 0 ? 1L << 32 : 0);
   }
 
+  /** Sets CF alone. */
+  public void setCarry(boolean carry) {
+    if (carry != cf()) {
+      flagCarries ^= 3L << 62;
+    }
+  }
+
   /** RFLAGS whole. */
   public long rflags() {
     return eflags | 2 | arithmeticFlags();
@@ -389,11 +434,10 @@ public final class Cpu {
    */
   public void refresh() {
     cpl = selector[Instruction.CS] & 3;
-    mode = (efer & EFER_LMA) != 0 && (segmentAccess[Instruction.CS] & ACCESS_L) != 0 ? CpuMode.LONG64 : CpuMode.COMPAT32;
-    boolean flat = mode == CpuMode.LONG64;
-    for (int s = 0; s < 6; s++) {
-      effectiveBase[s] = flat && s < Instruction.FS ? 0 : segmentBase[s];
-    }
+    int code = segmentAccess[Instruction.CS];
+    boolean long64 = (efer & EFER_LMA) != 0 && (code & ACCESS_L) != 0;
+    mode = long64 ? CpuMode.LONG64 : (code & ACCESS_D) != 0 ? CpuMode.COMPAT32 : CpuMode.CODE16;
+    segmentsChanged();
     watching = false;
     for (int n = 0; n < 4; n++) {
       watching |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) != 0;
@@ -402,8 +446,19 @@ public final class Cpu {
     mmu.select();
   }
 
+  /** To be called when segment bases have changed. */
+  void segmentsChanged() {
+    boolean flat = mode == CpuMode.LONG64;
+    for (int s = 0; s < 6; s++) {
+      effectiveBase[s] = flat && s < Instruction.FS ? 0 : segmentBase[s];
+    }
+  }
+
   /** The L bit of {@link #segmentAccess}: 64-bit code. */
   public static final int ACCESS_L = 1 << 13;
+
+  /** The D (B) bit of {@link #segmentAccess}: 32-bit code or stack. */
+  public static final int ACCESS_D = 1 << 14;
 
   private void refreshStepping() {
     boolean was = stepping;
@@ -411,7 +466,7 @@ public final class Cpu {
     for (int n = 0; n < 4; n++) {
       breakpoints |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0;
     }
-    stepping = tracer != null || breakpoints || watching || (eflags & TF) != 0;
+    stepping = tracer != null || breakpoints || watching || (eflags & (TF | RF)) != 0;
     if (stepping != was) {
       stop = true;
     }

@@ -252,8 +252,9 @@ public final class Mmu {
       throw cpu.fault(Fault.AC, 0);
     }
     if ((va & PAGE) != (last & PAGE)) {
-      // The second page first: a fault there must not find the first half done on a device.
-      translateOrFault(last, READ);
+      // Both pages first: a fault in the second must not find the first half read from a device.
+      translateOrFault(va, READ);
+      translateOrFault(last & PAGE, READ);
       long value = 0;
       for (int n = 0; n < size; n++) {
         value |= (long) read8(va + n) << 8 * n;

@@ -1,25 +1,176 @@
 package org.xenolith.cpu;
 
+import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
 
-/** From an instruction to its meaning. */
+/** From an instruction to its meaning: by mnemonic to the class of its topic. */
 final class Semantics {
   private Semantics() {}
 
   /** The meaning of an instruction; an instruction whose feature the model lacks is one that raises #UD. */
   static Op of(Instruction i, ProcessorModel model) {
-    return (cpu, instruction) -> {
-      throw cpu.unimplemented("instruction " + instruction);
+    if (!model.offers(i.encoding.feature)) {
+      return SystemOps::undefined;
+    }
+    return switch (i.mnemonic) {
+      case INVALID, UD0, UD1, UD2, RSM -> SystemOps::undefined;
+      case TOO_LONG -> SystemOps::tooLong;
+
+      case ADD -> Arithmetic.add(i);
+      case ADC -> Arithmetic.adc(i);
+      case SUB -> Arithmetic.sub(i);
+      case SBB -> Arithmetic.sbb(i);
+      case CMP -> Arithmetic.cmp(i);
+      case INC -> Arithmetic.inc(i);
+      case DEC -> Arithmetic.dec(i);
+      case NEG -> Arithmetic.neg(i);
+      case AND -> Logic.and(i);
+      case OR -> Logic.or(i);
+      case XOR -> Logic.xor(i);
+      case TEST -> Logic.test(i);
+      case NOT -> Logic.not(i);
+
+      case SHL -> Shifts.shl(i);
+      case SHR -> Shifts.shr(i);
+      case SAR -> Shifts.sar(i);
+      case ROL -> Shifts.rol(i);
+      case ROR -> Shifts.ror(i);
+      case RCL -> Shifts::rcl;
+      case RCR -> Shifts::rcr;
+      case SHLD -> Shifts::shld;
+      case SHRD -> Shifts::shrd;
+
+      case MUL -> MultiplyDivide::mul;
+      case IMUL -> MultiplyDivide.imulOp(i);
+      case DIV -> MultiplyDivide::div;
+      case IDIV -> MultiplyDivide::idiv;
+
+      case BT -> BitOps::bt;
+      case BTS -> BitOps::bts;
+      case BTR -> BitOps::btr;
+      case BTC -> BitOps::btc;
+      case BSF -> BitOps::bsf;
+      case BSR -> BitOps::bsr;
+      case POPCNT -> BitOps::popcnt;
+      case BSWAP -> BitOps::bswap;
+      case CRC32 -> BitOps::crc32;
+      case MOVBE -> BitOps::movbe;
+
+      case MOV -> Moves.mov(i);
+      case MOVNTI -> (c, n) -> Operands.write0(c, n, Operands.read1(c, n));
+      case MOVZX -> Moves.movzx(i);
+      case MOVSX, MOVSXD -> Moves.movsx(i);
+      case LEA -> Moves.lea(i);
+      case XCHG -> Moves::xchg;
+      case XADD -> Moves::xadd;
+      case CMPXCHG -> Moves::cmpxchg;
+      case CMPXCHG8B -> Moves::cmpxchg8b;
+      case CMPXCHG16B -> Moves::cmpxchg16b;
+      case CMOVCC -> Moves.cmov(i);
+      case SETCC -> Moves::setcc;
+      case CBW -> Moves::cbw;
+      case CWD -> Moves::cwd;
+      case XLAT -> Moves::xlat;
+      case LAHF -> Moves::lahf;
+      case SAHF -> Moves::sahf;
+      case CLC -> (c, n) -> c.setCarry(false);
+      case STC -> (c, n) -> c.setCarry(true);
+      case CMC -> (c, n) -> c.setCarry(!c.cf());
+      case CLD -> (c, n) -> c.eflags &= ~Cpu.DF;
+      case STD -> (c, n) -> c.eflags |= Cpu.DF;
+
+      case PUSH -> Stack.push(i);
+      case POP -> Stack.pop(i);
+      case PUSHA -> Stack::pusha;
+      case POPA -> Stack::popa;
+      case PUSHF -> Stack::pushf;
+      case POPF -> Stack::popf;
+      case ENTER -> Stack::enter;
+      case LEAVE -> Stack.leave(i);
+
+      case JCC -> Control.jcc(i);
+      case JMP -> Control.jmp(i);
+      case CALL -> Control.call(i);
+      case RET -> Control.ret(i);
+      case LOOP -> Control::loop;
+      case LOOPE -> Control::loope;
+      case LOOPNE -> Control::loopne;
+      case JRCXZ -> Control::jrcxz;
+      case JMPF -> FarControl::jmp;
+      case CALLF -> FarControl::call;
+      case RETF -> FarControl::ret;
+      case IRET -> FarControl::iret;
+
+      case MOVS -> Strings::movs;
+      case STOS -> Strings::stos;
+      case LODS -> Strings::lods;
+      case SCAS -> Strings::scas;
+      case CMPS -> Strings::cmps;
+
+      case DAA -> Decimal::daa;
+      case DAS -> Decimal::das;
+      case AAA -> Decimal::aaa;
+      case AAS -> Decimal::aas;
+      case AAM -> Decimal::aam;
+      case AAD -> Decimal::aad;
+      case SALC -> Decimal::salc;
+
+      case LES, LDS, LSS, LFS, LGS -> SegmentOps::loadFar;
+      case LAR -> SegmentOps::lar;
+      case LSL -> SegmentOps::lsl;
+      case VERR -> SegmentOps::verr;
+      case VERW -> SegmentOps::verw;
+      case ARPL -> SegmentOps::arpl;
+
+      case INT3 -> SystemOps::int3;
+      case INT1 -> SystemOps::int1;
+      case INT -> SystemOps::interrupt;
+      case INTO -> SystemOps::into;
+      case BOUND -> SystemOps::bound;
+      case SYSCALL -> SystemOps::syscall;
+      case SYSENTER -> SystemOps::sysenter;
+      case SYSEXIT -> SystemOps::sysexit;
+      case CLI, STI -> SystemOps::interruptFlag;
+      case IN, OUT, INS, OUTS -> SystemOps::inputOutput;
+      case RDPMC -> SystemOps::rdpmc;
+      case CLAC, STAC -> SystemOps::privilegedUndefined;
+      case SMSW -> SystemOps::smsw;
+      case SLDT -> SystemOps::sldt;
+      case STR -> SystemOps::str;
+      case SGDT -> SystemOps::sgdt;
+      case SIDT -> SystemOps::sidt;
+      case CPUID -> SystemOps::cpuid;
+      case RDTSC -> SystemOps::rdtsc;
+      case RDTSCP -> SystemOps::rdtscp;
+      case PAUSE -> SystemOps::pause;
+      case CLFLUSH -> SystemOps::flushLine;
+      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE, SFENCE ->
+          SystemOps::nothing;
+      default -> i.encoding.has(Encoding.PRIVILEGED) ? SystemOps::privileged : delegated(i);
     };
   }
 
-  /** Whether an instruction must be the last of its block: it may transfer control, leave, change the mode or the flags IF, TF, AC. */
+  private static Op delegated(Instruction i) {
+    return (c, n) -> {
+      throw c.unimplemented("instruction " + n);
+    };
+  }
+
+  /** Whether an instruction must be the last of its block: it may transfer control, leave, stay on itself, or change the clock. */
   static boolean endsBlock(Instruction i) {
-    return true;
+    return i.encoding.has(Encoding.BRANCH)
+        || switch (i.mnemonic) {
+          case MOVS, STOS, LODS, SCAS, CMPS -> (i.prefixes & (Instruction.REP | Instruction.REPNE)) != 0;
+          case IN, OUT, INS, OUTS, CLI, STI, POPF, PAUSE -> true;
+          default -> false;
+        };
   }
 
   /** Whether an instruction must be the first of its block, because it reads the clock. */
   static boolean startsBlock(Instruction i) {
-    return false;
+    return switch (i.mnemonic) {
+      case RDTSC, RDTSCP -> true;
+      default -> false;
+    };
   }
 }
