@@ -108,7 +108,7 @@ public final class Decoder {
     if (position > available) {
       return cut();
     }
-    InstructionTable table = mode == CpuMode.LONG64 ? InstructionTable.LONG : InstructionTable.LEGACY;
+    InstructionTable table = InstructionTable.of(mode == CpuMode.LONG64, map > Encoding.MAP_0F3A);
     int place = map << 8 | opcode;
     int mandatory = map > Encoding.MAP_0F3A ? vexPrefix : repeat != 0 ? repeat : (prefixes & Instruction.OPERAND_SIZE) != 0 ? 1 : 0;
     short[] strides = table.strides;

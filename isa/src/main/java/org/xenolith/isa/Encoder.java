@@ -233,7 +233,7 @@ public final class Encoder {
 
   private void writeVectorPrefix() {
     int inverted = (~rex & 7) << 5;
-    int w = row.w == 1 ? 0x80 : 0;
+    int w = (rex & 8) << 4;
     if (row.isVex()) {
       put(0xc4);
       put(inverted | row.map - Encoding.MAP_VEX);
@@ -242,7 +242,7 @@ public final class Encoder {
       put(0x62);
       put(inverted | 0x10 | row.map - Encoding.MAP_EVEX);
       put(w | 0x7c | row.prefix & 3);
-      put(0x48);
+      put(row.l == 0 ? 0x08 : 0x48);
     }
     put(row.opcode);
   }

@@ -152,6 +152,9 @@ public final class Encoding {
   public final int attributes;
 
   private final OperandSpec[] specs;
+  private final OperandSpec rmOperand;
+  private final boolean allowsMemory;
+  private final boolean allowsRegister;
 
   Encoding(EncodingParser row, int id) {
     this.id = id;
@@ -178,11 +181,18 @@ public final class Encoding {
     flagsSet = row.flagsSet;
     flagsUndefined = row.flagsUndefined;
     attributes = row.attributes;
+    OperandSpec rm = null;
+    for (OperandSpec spec : specs) {
+      rm = spec.slot == OperandSpec.Slot.RM ? spec : rm;
+    }
+    rmOperand = rm;
+    allowsMemory = modrm && fixedModrm < 0 && !registerOnly && (rm == null || rm.memory);
+    allowsRegister = modrm && (rm == null || rm.register());
   }
 
   /** Every row, in the order of the table; the index is {@link #id}. */
   public static List<Encoding> all() {
-    return InstructionTable.ROWS;
+    return InstructionTable.All.ROWS;
   }
 
   /** Whether all the {@code attributes} are set. */
@@ -211,30 +221,17 @@ public final class Encoding {
 
   /** Whether the r/m operand can be memory. */
   public boolean allowsMemory() {
-    if (!modrm || fixedModrm >= 0 || registerOnly) {
-      return false;
-    }
-    OperandSpec rm = rmOperand();
-    return rm == null || rm.memory;
+    return allowsMemory;
   }
 
   /** Whether the r/m operand can be a register. */
   public boolean allowsRegister() {
-    if (!modrm) {
-      return false;
-    }
-    OperandSpec rm = rmOperand();
-    return rm == null || rm.register();
+    return allowsRegister;
   }
 
   /** The operand in the r/m field, or null. */
   public OperandSpec rmOperand() {
-    for (OperandSpec spec : specs) {
-      if (spec.slot == OperandSpec.Slot.RM) {
-        return spec;
-      }
-    }
-    return null;
+    return rmOperand;
   }
 
   /** The instruction and its operands as the table has them, such as {@code ADD Ev,Gv}. */

@@ -1,7 +1,9 @@
 package org.xenolith.isa;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Reads one row of {@code instructions.txt}; the file's head tells the notation. A mistake in the file is an {@link IllegalStateException}. */
 final class EncodingParser {
@@ -28,26 +30,41 @@ final class EncodingParser {
   int flagsUndefined;
   int attributes;
 
+  /** Operands, flags and attributes repeat from row to row: each distinct text is read once. No lambdas: they cost at start-up. */
+  static final class Seen {
+    private final Map<String, OperandSpec> operands = new HashMap<>();
+    private final Map<String, OperandSpec> secondImmediates = new HashMap<>();
+    private final Map<String, int[]> flags = new HashMap<>();
+  }
+
   private final String line;
+  private final Seen seen;
   private int escape; // 1 after 0F, 2 after 0F 38, 3 after 0F 3A
 
-  EncodingParser(String line) {
+  EncodingParser(String line, Seen seen) {
     this.line = line;
-    List<String> columns = split(line, '|');
-    if (columns.size() != 5) {
-      throw new IllegalStateException("five columns expected: " + line);
-    }
-    instruction(columns.get(0));
-    opcode(columns.get(1));
-    feature = Feature.valueOf(columns.get(2));
-    for (String flags : split(columns.get(3), ' ')) {
-      flags(flags);
-    }
-    width = operands.isEmpty() ? Width.V : operands.get(0).width;
-    for (String attribute : split(columns.get(4), ' ')) {
+    this.seen = seen;
+    int bar1 = bar(0);
+    int bar2 = bar(bar1 + 1);
+    int bar3 = bar(bar2 + 1);
+    int bar4 = bar(bar3 + 1);
+    instruction(line.substring(0, bar1).strip());
+    opcode(line.substring(bar1 + 1, bar2).strip());
+    feature = Feature.valueOf(line.substring(bar2 + 1, bar3).strip());
+    flags(line.substring(bar3 + 1, bar4).strip());
+    width = operands.isEmpty() ? Width.NONE : operands.get(0).width;
+    for (String attribute : split(line.substring(bar4 + 1), ' ')) {
       attribute(attribute);
     }
     derive();
+  }
+
+  private int bar(int from) {
+    int at = line.indexOf('|', from);
+    if (at < 0) {
+      throw new IllegalStateException("five columns expected: " + line);
+    }
+    return at;
   }
 
   private void instruction(String column) {
@@ -58,7 +75,12 @@ final class EncodingParser {
     }
     boolean immediate = false;
     for (String text : split(column.substring(space + 1), ',')) {
-      OperandSpec spec = OperandSpec.parse(text, immediate);
+      Map<String, OperandSpec> known = immediate ? seen.secondImmediates : seen.operands;
+      OperandSpec spec = known.get(text);
+      if (spec == null) {
+        spec = OperandSpec.parse(text, immediate);
+        known.put(text, spec);
+      }
       immediate |= spec.slot == OperandSpec.Slot.IMMEDIATE;
       operands.add(spec);
     }
@@ -115,19 +137,34 @@ final class EncodingParser {
     }
   }
 
-  private void flags(String token) {
-    int mask = 0;
-    for (int i = 2; i < token.length(); i++) {
-      mask |= flag(token.charAt(i));
+  private void flags(String column) {
+    if (column.isEmpty()) {
+      return;
     }
-    switch (token.charAt(0)) {
-      case 'r' -> flagsRead |= mask;
-      case 'w' -> flagsWritten |= mask;
-      case 'u' -> flagsUndefined |= mask;
-      case '0' -> flagsCleared |= mask;
-      case '1' -> flagsSet |= mask;
-      default -> throw new IllegalStateException("unknown effect on flags " + token + ": " + line);
+    int[] masks = seen.flags.get(column);
+    if (masks == null) {
+      masks = flagMasks(column);
+      seen.flags.put(column, masks);
     }
+    flagsRead = masks[0];
+    flagsWritten = masks[1];
+    flagsUndefined = masks[2];
+    flagsCleared = masks[3];
+    flagsSet = masks[4];
+  }
+
+  private int[] flagMasks(String column) {
+    int[] masks = new int[5];
+    for (String token : split(column, ' ')) {
+      int kind = "rwu01".indexOf(token.charAt(0));
+      if (kind < 0 || token.charAt(1) != ':') {
+        throw new IllegalStateException("unknown effect on flags " + token + ": " + line);
+      }
+      for (int i = 2; i < token.length(); i++) {
+        masks[kind] |= flag(token.charAt(i));
+      }
+    }
+    return masks;
   }
 
   private int flag(char letter) {
@@ -197,18 +234,17 @@ final class EncodingParser {
     attributes &= ~UNALIGNED;
   }
 
-  /** The trimmed, non-empty (unless between bars) pieces of a line. */
+  /** The pieces of a text that are not empty. */
   static List<String> split(String text, char separator) {
-    List<String> pieces = new ArrayList<>();
+    List<String> pieces = new ArrayList<>(4);
     int start = 0;
-    while (start <= text.length()) {
+    while (start < text.length()) {
       int end = text.indexOf(separator, start);
       if (end < 0) {
         end = text.length();
       }
-      String piece = text.substring(start, end).strip();
-      if (!piece.isEmpty() || separator == '|') {
-        pieces.add(piece);
+      if (end > start) {
+        pieces.add(text.substring(start, end));
       }
       start = end + 1;
     }

@@ -20,12 +20,45 @@ final class InstructionTable {
 
   private static final int[] AXIS_SIZE = {4, 2, 2, 2, 2, 8, 8};
 
-  static final List<Encoding> ROWS = read();
+  /** The rows without VEX and EVEX, which come first in the file. */
+  static final List<Encoding> SCALAR_ROWS = read(0);
 
-  /** The tables for 64-bit mode and for the others. */
-  static final InstructionTable LONG = new InstructionTable(true);
+  /** Every row. Apart, since half of the file is needed by few, and reading it costs them start-up time. */
+  static final class All {
+    static final List<Encoding> ROWS = all();
 
-  static final InstructionTable LEGACY = new InstructionTable(false);
+    private All() {}
+
+    private static List<Encoding> all() {
+      List<Encoding> rows = new ArrayList<>(SCALAR_ROWS);
+      rows.addAll(read(rows.size()));
+      return List.copyOf(rows);
+    }
+  }
+
+  private static final class Long64 {
+    static final InstructionTable TABLE = new InstructionTable(SCALAR_ROWS, true);
+  }
+
+  private static final class Legacy {
+    static final InstructionTable TABLE = new InstructionTable(SCALAR_ROWS, false);
+  }
+
+  private static final class VectorLong64 {
+    static final InstructionTable TABLE = new InstructionTable(All.ROWS, true);
+  }
+
+  private static final class VectorLegacy {
+    static final InstructionTable TABLE = new InstructionTable(All.ROWS, false);
+  }
+
+  /** The table for a mode; with VEX and EVEX rows if {@code vector}. Each is made when first needed. */
+  static InstructionTable of(boolean longMode, boolean vector) {
+    if (vector) {
+      return longMode ? VectorLong64.TABLE : VectorLegacy.TABLE;
+    }
+    return longMode ? Long64.TABLE : Legacy.TABLE;
+  }
 
   /** For map * 256 + opcode: the first cell of its block. */
   final int[] firstCell = new int[Encoding.MAPS * 256];
@@ -39,13 +72,13 @@ final class InstructionTable {
   /** The row in each cell; null for none. */
   final Encoding[] cells;
 
-  private InstructionTable(boolean longMode) {
+  private InstructionTable(List<Encoding> rows, boolean longMode) {
     List<List<Encoding>> byOpcode = new ArrayList<>(Encoding.MAPS * 256);
     for (int i = 0; i < Encoding.MAPS * 256; i++) {
       byOpcode.add(null);
     }
     int unwanted = longMode ? Encoding.NOT_64 : Encoding.ONLY_64;
-    for (Encoding row : ROWS) {
+    for (Encoding row : rows) {
       if (row.has(unwanted)) {
         continue;
       }
@@ -61,16 +94,16 @@ final class InstructionTable {
     Encoding[] all = new Encoding[1 << 14];
     int used = 1; // cell 0 stays empty: opcodes without rows point there
     for (int place = 0; place < byOpcode.size(); place++) {
-      List<Encoding> rows = byOpcode.get(place);
-      if (rows == null) {
+      List<Encoding> atPlace = byOpcode.get(place);
+      if (atPlace == null) {
         continue;
       }
-      int size = layOut(place, rows);
+      int size = layOut(place, atPlace);
       if (used + size > all.length) {
         all = Arrays.copyOf(all, all.length * 2);
       }
       firstCell[place] = used;
-      fill(all, place, rows);
+      fill(all, place, atPlace);
       used += size;
     }
     cells = Arrays.copyOf(all, used);
@@ -187,15 +220,19 @@ final class InstructionTable {
     return axes;
   }
 
-  private static List<Encoding> read() {
-    List<Encoding> rows = new ArrayList<>(2048);
+  /** Reads the rows up to the first VEX row, or those from there on if there were {@code before} rows. */
+  private static List<Encoding> read(int before) {
+    List<Encoding> rows = new ArrayList<>(1024);
+    EncodingParser.Seen seen = new EncodingParser.Seen();
     try (InputStream in = InstructionTable.class.getResourceAsStream("instructions.txt")) {
-      String text = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
-      int start = 0;
-      while (start < text.length()) {
+      String text = new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
+      int vector = text.lastIndexOf('\n', text.indexOf("| VEX ")) + 1;
+      int start = before == 0 ? 0 : vector;
+      int stop = before == 0 ? vector : text.length();
+      while (start < stop) {
         int end = text.indexOf('\n', start);
         if (end > start && text.charAt(start) != '#') {
-          rows.add(new Encoding(new EncodingParser(text.substring(start, end)), rows.size()));
+          rows.add(new Encoding(new EncodingParser(text.substring(start, end), seen), before + rows.size()));
         }
         start = end + 1;
       }
@@ -207,6 +244,6 @@ final class InstructionTable {
 
   /** Rows that are none: what {@link Mnemonic#INVALID} and {@link Mnemonic#TOO_LONG} instructions point to. */
   static Encoding noRow(Mnemonic mnemonic) {
-    return new Encoding(new EncodingParser(mnemonic + " | 00 | BASE | | branch"), -1);
+    return new Encoding(new EncodingParser(mnemonic.name().concat(" | 00 | BASE | | branch"), new EncodingParser.Seen()), -1);
   }
 }

@@ -167,6 +167,7 @@ public final class OperandSpec {
       case "pd" -> Width.PD;
       case "ss" -> Width.SS;
       case "sd" -> Width.SD;
+      case "x" -> Width.X;
       case "v" -> Width.V;
       case "z" -> Width.Z;
       case "y" -> Width.Y;

@@ -29,6 +29,8 @@ public enum Width {
   SS(4),
   /** One double-precision number, 64 bits. */
   SD(8),
+  /** The vector length of a VEX or EVEX instruction, which is not told further. */
+  X(0),
   /** 16, 32 or 64 bits: the operand size. */
   V(0),
   /** 16 bits for an operand size of 16, else 32. */
@@ -66,6 +68,6 @@ public enum Width {
 
   /** Whether {@link #bytes} gives the same for every operand size and mode. */
   public boolean isFixed() {
-    return ordinal() < V.ordinal();
+    return ordinal() < X.ordinal();
   }
 }
