@@ -28,8 +28,9 @@ final class InterpreterSide {
   private final Cpu cpu;
   private long nextTable = TABLES_PA + PAGE;
 
-  InterpreterSide(ProcessorModel model) {
+  InterpreterSide(ProcessorModel model, Cpu.Tracer tracer) {
     cpu = new Cpu(model, memory, new CodeCache(memory), Bus.EMPTY, clock);
+    cpu.trace(tracer);
     map(Case.CODE_PAGE_VA, CODE_PA);
     map(Case.DATA_VA, DATA_PA);
     map(Case.DATA_VA + PAGE, DATA_PA + PAGE);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Predicate;
+import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Form;
@@ -23,9 +24,14 @@ final class SiliconRun {
   private final int casesPerRow;
   private final Predicate<Encoding> wanted;
   private final ProcessorModel model;
+  private final Cpu.Tracer tracer;
 
-  SiliconRun(ProcessorModel model, long seed, int casesPerRow, Predicate<Encoding> wanted) {
+  /**
+   * @param tracer sees the interpreter's instructions, to disturb them; or null
+   */
+  SiliconRun(ProcessorModel model, long seed, int casesPerRow, Predicate<Encoding> wanted, Cpu.Tracer tracer) {
     this.model = model;
+    this.tracer = tracer;
     this.seed = seed;
     this.casesPerRow = casesPerRow;
     this.wanted = wanted;
@@ -37,7 +43,7 @@ final class SiliconRun {
     Map<String, Integer> failedRows = new LinkedHashMap<>();
     int rows = 0;
     long cases = 0;
-    InterpreterSide ours = new InterpreterSide(model);
+    InterpreterSide ours = new InterpreterSide(model, tracer);
     Case mine = new Case(Arena.ofAuto().allocate(Case.SIZE, 16));
     try (HostSide host = HostSide.start()) {
       for (Encoding row : Encoding.all()) {
