@@ -319,6 +319,15 @@ public final class Cpu {
     return narrow(i, offset);
   }
 
+  /** The linear address of a memory operand that must be aligned to 16 bytes, or #GP(0). */
+  public long eaAligned(Instruction i) {
+    long va = ea(i);
+    if ((va & 15) != 0) {
+      throw fault(Fault.GP, 0);
+    }
+    return va;
+  }
+
   /** The linear address {@code bytes} after the memory operand. */
   long ea(Instruction i, long bytes) {
     long offset = r[i.base] + (r[i.index] << i.shift) + i.ea + bytes;

@@ -137,10 +137,7 @@ final class Moves {
 
   /** #GP(0) unless aligned to 16 bytes. */
   static void cmpxchg16b(Cpu c, Instruction i) {
-    long va = c.ea(i);
-    if ((va & 15) != 0) {
-      throw c.fault(Fault.GP, 0);
-    }
+    long va = c.eaAligned(i);
     long[] r = c.r;
     long low = c.mmu.readForWrite(va, 8);
     long high = c.mmu.readForWrite(va + 8, 8);

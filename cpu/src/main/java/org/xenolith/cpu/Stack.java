@@ -166,9 +166,8 @@ final class Stack {
     int level = (int) i.imm2 & 31;
     long frame = pointer(c, -width);
     long base = c.r[Cpu.RBP];
-    // The whole frame must be writable before anything changes (level 0: one word of the new frame at its end, too).
     long last = frame - (level > 0 ? (long) level * width : 0) - (i.imm & 0xffff) & mask(c);
-    c.mmu.checkWritable(address(c, last, width, true), width);
+    // All of the new frame must be writable before anything changes, a word at the final stack pointer, too.
     c.mmu.checkWritable(address(c, frame, width, true), width);
     for (int k = 1; k < level; k++) {
       c.mmu.checkReadable(address(c, base - (long) k * width & mask(c), width, false), width);
@@ -177,6 +176,7 @@ final class Stack {
     if (level > 0) {
       c.mmu.checkWritable(address(c, frame - (long) level * width & mask(c), width, true), width);
     }
+    c.mmu.checkWritable(address(c, last, width, true), width);
     c.mmu.write(address(c, frame, width, true), width, base);
     for (int k = 1; k < level; k++) {
       long outer = c.mmu.read(address(c, base - (long) k * width & mask(c), width, false), width);
