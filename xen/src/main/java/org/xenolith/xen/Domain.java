@@ -28,6 +28,9 @@ public final class Domain {
   /** Frames that the domain owns now, and may own at most. */
   public long totalPages, maxPages;
 
+  /** What XENMEM_memory_map answers: entries of 20 bytes, each address, size and type (E820); empty: none set. */
+  public byte[] memoryMap = {};
+
   /** {@link #RUNNING} or the reason for which it shut down. */
   public int shutdown = RUNNING;
 

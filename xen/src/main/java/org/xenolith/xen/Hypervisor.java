@@ -7,6 +7,7 @@ import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.mm.FrameTable;
+import org.xenolith.xen.mm.PvMmu;
 
 /** One Xen: the machine it owns and what its domains share. */
 public final class Hypervisor {
@@ -16,6 +17,9 @@ public final class Hypervisor {
   public final CodeCache code;
   public final FrameTable frames;
   public final Observer observer;
+
+  /** Checks and changes page tables, hands out memory, answers the hypercalls about them. */
+  public final PvMmu mmu;
 
   /** The table of hypercalls. Each part of Xen adds its own. */
   public final Hypercalls hypercalls = new Hypercalls(this);
@@ -37,6 +41,7 @@ public final class Hypervisor {
     this.code = code;
     this.frames = new FrameTable(memory.frames());
     this.observer = observer;
+    this.mmu = new PvMmu(this);
   }
 
   /** The domain with this id, or null. */

@@ -41,6 +41,12 @@ public final class Vcpu {
 
   public int ldtEntries;
 
+  /** Frames of the LDT's pages that have been used since it was set (0: not yet), each of type seg_desc. */
+  public final long[] ldtMfns = new long[16];
+
+  /** When its TLB was last flushed whole, by the PV MMU's count of such flushes. */
+  public long tlbFlushed;
+
   /** Runs, waits for an event, or is down. */
   public State state = State.DOWN;
 

@@ -56,6 +56,7 @@ public final class FrameTable {
   private final byte[] flags;
   private final short[] linear;
   private final long[] pfn;
+  private final long[] tlbStamp;
 
   /** Makes a table for machine frames 0 to {@code frames}, exclusive, none of which has an owner. */
   public FrameTable(long frames) {
@@ -67,8 +68,10 @@ public final class FrameTable {
     this.flags = new byte[this.frames];
     this.linear = new short[this.frames];
     this.pfn = new long[this.frames];
+    this.tlbStamp = new long[this.frames];
     Arrays.fill(owner, NOBODY);
     Arrays.fill(pfn, INVALID_PFN);
+    Arrays.fill(tlbStamp, -1);
   }
 
   /** Number of machine frames. */
@@ -149,6 +152,14 @@ public final class FrameTable {
 
   void setPfn(long mfn, long value) {
     pfn[(int) mfn] = value;
+  }
+
+  long tlbStamp(long mfn) {
+    return tlbStamp[(int) mfn];
+  }
+
+  void setTlbStamp(long mfn, long stamp) {
+    tlbStamp[(int) mfn] = stamp;
   }
 
   /** The name of a type for messages. */

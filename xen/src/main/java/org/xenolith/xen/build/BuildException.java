@@ -1,0 +1,12 @@
+package org.xenolith.xen.build;
+
+/** A domain that cannot be built. The message is one line: what is wrong, and how to mend it. */
+public final class BuildException extends RuntimeException {
+  /**
+   * @param problem what is wrong
+   * @param advice what a person can do about it
+   */
+  public BuildException(String problem, String advice) {
+    super(problem + "; " + advice);
+  }
+}

@@ -1,0 +1,66 @@
+package org.xenolith.xen.mm;
+
+import static org.xenolith.xen.mm.FrameTable.L1;
+import static org.xenolith.xen.mm.FrameTable.L2;
+
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.Errno;
+import org.xenolith.xen.Hypervisor;
+
+/** Changes of single entries of page tables in use (Xen: mod_l1_entry to mod_l4_entry, arch/x86/mm.c). */
+final class EntryUpdates {
+  private final GuestMemory memory;
+  private final PageTables tables;
+  private final Refusals refusals;
+
+  EntryUpdates(Hypervisor xen, PageTables tables, Refusals refusals) {
+    this.memory = xen.memory;
+    this.tables = tables;
+    this.refusals = refusals;
+  }
+
+  /**
+   * Changes an entry of a validated table: takes the references of the new entry, writes it, gives up those of the old.
+   *
+   * @param level the table's level
+   * @param slot which of its entries
+   * @param preserveAd keep the accessed and dirty bits of the old entry
+   * @param domid the domain that owns the table
+   * @param pageOwner for L1: whose frames may be mapped
+   */
+  int update(int level, long tableMfn, int slot, long wanted, boolean preserveAd, int domid, int pageOwner) {
+    if (!PageTables.guestSlot(level, slot)) {
+      String why = "L4 slot 0x%x of mfn 0x%x is Xen's".formatted(slot, tableMfn);
+      return refusals.refuse("R13", Errno.EINVAL, tableMfn, why);
+    }
+    long pa = PageTables.slotPa(tableMfn, slot);
+    long old = memory.readLong(pa);
+    long entry = wanted;
+    if (Pte.present(wanted)) {
+      int rc = tables.checkFlags(level, wanted);
+      if (rc == 0) {
+        entry = Pte.adjust(level, wanted);
+        if (Pte.similar(old, entry)) {
+          write(pa, old, entry, preserveAd);
+          return 0;
+        }
+        rc = level >= L2 ? tables.getFromTable(level, entry, tableMfn, domid) : tables.getFromL1(entry, domid, pageOwner);
+      }
+      if (rc != 0) {
+        refusals.at("wanted for slot 0x%x of L%d table mfn 0x%x".formatted(slot, level, tableMfn));
+        return rc;
+      }
+    }
+    write(pa, old, entry, preserveAd);
+    if (level == L1) {
+      tables.putFromL1(old);
+    } else {
+      tables.putFromTable(old, tableMfn);
+    }
+    return 0;
+  }
+
+  private void write(long pa, long old, long entry, boolean preserveAd) {
+    memory.writeLong(pa, preserveAd ? entry | old & (Pte.ACCESSED | Pte.DIRTY) : entry);
+  }
+}

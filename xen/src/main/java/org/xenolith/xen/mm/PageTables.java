@@ -1,0 +1,247 @@
+package org.xenolith.xen.mm;
+
+import static org.xenolith.xen.mm.FrameTable.L1;
+import static org.xenolith.xen.mm.FrameTable.L4;
+import static org.xenolith.xen.mm.FrameTable.VALIDATED;
+
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.Errno;
+import org.xenolith.xen.Hypervisor;
+
+/**
+ * What page tables may hold: checks of single entries, and of whole tables when a frame becomes one or ceases to be one (Xen:
+ * get_page_from_l1e to l4e, put_page_from_l1e to l4e, promote_l1_table to l4, demote_l1_table to l4, arch/x86/mm.c). The domain has no
+ * devices, so no entry may map what is not RAM and none may choose caching attributes.
+ */
+final class PageTables {
+  /** Entries in a table. */
+  static final int ENTRIES = 512;
+
+  /** L4 slots that are Xen's (ROOT_PAGETABLE_FIRST_XEN_SLOT, ROOT_PAGETABLE_LAST_XEN_SLOT). */
+  static final int FIRST_XEN_SLOT = 256, LAST_XEN_SLOT = 271;
+
+  private static final int MAX_LINEAR = Short.MAX_VALUE;
+
+  private final Hypervisor xen;
+  private final GuestMemory memory;
+  private final FrameTable frames;
+  private final PageTypes types;
+  private final Refusals refusals;
+
+  PageTables(Hypervisor xen, PageTypes types, Refusals refusals) {
+    this.xen = xen;
+    this.memory = xen.memory;
+    this.frames = xen.frames;
+    this.types = types;
+    this.refusals = refusals;
+  }
+
+  /** Whether a slot of a table is the guest's. */
+  static boolean guestSlot(int level, int slot) {
+    return level != L4 || slot < FIRST_XEN_SLOT || slot > LAST_XEN_SLOT;
+  }
+
+  static long slotPa(long tableMfn, int slot) {
+    return tableMfn << GuestMemory.FRAME_SHIFT | (long) slot << 3;
+  }
+
+  // ---- One entry ----
+
+  /** Refuses flags that no entry of the level may have. */
+  int checkFlags(int level, long entry) {
+    long refused = Pte.refused(level, entry);
+    if (refused == 0) {
+      return 0;
+    }
+    String rule = level > L1 && (refused & Pte.LARGE) != 0 ? "R7" : "R6";
+    return refusals.refuse(
+        rule,
+        Errno.EINVAL,
+        Pte.mfn(entry),
+        "L%d entry %s has refused flags 0x%x%s".formatted(level, Pte.hex(entry), Pte.packedFlags(refused), names(level, refused)));
+  }
+
+  private static String names(int level, long flags) {
+    StringBuilder names = new StringBuilder();
+    name(names, flags, Pte.WRITE_THROUGH, "PWT");
+    name(names, flags, Pte.CACHE_DISABLE, "PCD");
+    name(names, flags, Pte.LARGE, level == L1 ? "PAT" : "PSE, a large page");
+    name(names, flags, Pte.GLOBAL, "G");
+    return names.append(')').toString();
+  }
+
+  private static void name(StringBuilder names, long flags, long bit, String name) {
+    if ((flags & bit) != 0) {
+      names.append(names.isEmpty() ? " (" : ", ").append(name);
+    }
+  }
+
+  /**
+   * Takes the references that a present L1 entry needs.
+   *
+   * @param pageOwner whose frame it shall be: the domain itself unless a foreign one was named
+   */
+  int getFromL1(long entry, int domid, int pageOwner) {
+    int rc = checkFlags(L1, entry);
+    if (rc != 0) {
+      return rc;
+    }
+    long mfn = Pte.mfn(entry);
+    if (!frames.valid(mfn) || frames.owner(mfn) == FrameTable.DOMID_IO) {
+      int errno = mfn == Pte.INVALID_MFN ? Errno.EINVAL : Errno.EPERM;
+      String what = mfn == Pte.INVALID_MFN ? "the invalid frame number" : "mfn 0x%x, which is I/O space and not the domain's".formatted(mfn);
+      return refusals.refuse("R9", errno, mfn, "L1 entry %s maps %s".formatted(Pte.hex(entry), what));
+    }
+    if (frames.count(mfn) == 0 || frames.owner(mfn) != pageOwner) {
+      String why = "L1 entry %s maps a frame that is not d%d's (%s)".formatted(Pte.hex(entry), pageOwner, frames.describe(mfn));
+      return refusals.refuse("R8", Errno.EBUSY, mfn, why);
+    }
+    frames.setCount(mfn, frames.count(mfn) + 1);
+    if ((entry & Pte.WRITABLE) != 0 && types.getType(mfn, FrameTable.WRITABLE) != 0) {
+      String why = "L1 entry %s maps a frame writable that is in use as something else (%s)".formatted(Pte.hex(entry), frames.describe(mfn));
+      types.putPage(mfn);
+      return refusals.refuseInstead("R5", Errno.EBUSY, mfn, why);
+    }
+    return 0;
+  }
+
+  /** Gives up the references that an L1 entry held, if it was present. */
+  void putFromL1(long entry) {
+    long mfn = Pte.mfn(entry);
+    if (!Pte.present(entry) || !frames.valid(mfn) || frames.owner(mfn) == FrameTable.DOMID_IO) {
+      return;
+    }
+    if ((entry & Pte.WRITABLE) != 0) {
+      types.putPageAndType(mfn);
+    } else {
+      types.putPage(mfn);
+    }
+  }
+
+  /** Takes the references that a present entry of a table of {@code level} 2 to 4 needs. */
+  int getFromTable(int level, long entry, long tableMfn, int domid) {
+    int rc = checkFlags(level, entry);
+    if (rc != 0) {
+      return rc;
+    }
+    long mfn = Pte.mfn(entry);
+    rc = types.getPageAndType(mfn, level - 1, domid);
+    if (rc == -Errno.EINVAL && frames.valid(mfn) && frames.type(mfn) == level && frames.typeCount(mfn) > 0) {
+      rc = getLinear(level, entry, tableMfn, domid);
+    }
+    if (rc != 0) {
+      refusals.at("mapped by L%d entry %s".formatted(level, Pte.hex(entry)));
+    }
+    return rc;
+  }
+
+  /**
+   * Takes the references for an entry that maps a table of its own level (get_lN_linear_pagetable). It must be read-only, and the mapped
+   * table must not map others of its level in turn. A table that maps itself holds no reference for that.
+   */
+  private int getLinear(int level, long entry, long tableMfn, int domid) {
+    long mfn = Pte.mfn(entry);
+    if ((entry & Pte.WRITABLE) != 0) {
+      String why = "L%d entry %s maps a table of its own level writable".formatted(level, Pte.hex(entry));
+      return refusals.refuseInstead("R12", Errno.EINVAL, mfn, why);
+    }
+    if (mfn == tableMfn) {
+      refusals.forget();
+      return 0;
+    }
+    boolean allowed =
+        frames.owner(tableMfn) == domid
+            && frames.owner(mfn) == domid
+            && frames.linear(tableMfn) >= 0
+            && frames.linear(tableMfn) < MAX_LINEAR
+            && frames.linear(mfn) <= 0
+            && frames.linear(mfn) > -MAX_LINEAR
+            && frames.is(mfn, VALIDATED);
+    if (!allowed) {
+      String why = "L%d entry %s maps a table of its own level which maps, or is mapped by, another such".formatted(level, Pte.hex(entry));
+      return refusals.refuseInstead("R12", Errno.EINVAL, mfn, why);
+    }
+    refusals.forget();
+    frames.setCount(mfn, frames.count(mfn) + 1);
+    frames.setTypeCount(mfn, frames.typeCount(mfn) + 1);
+    frames.setLinear(tableMfn, frames.linear(tableMfn) + 1);
+    frames.setLinear(mfn, frames.linear(mfn) - 1);
+    return 0;
+  }
+
+  /** Gives up the references that an entry of a table of level 2 to 4 held, if it was present. */
+  void putFromTable(long entry, long tableMfn) {
+    long mfn = Pte.mfn(entry);
+    if (Pte.present(entry) && mfn != tableMfn) {
+      types.putType(mfn, tableMfn);
+      types.putPage(mfn);
+    }
+  }
+
+  // ---- Whole tables ----
+
+  /** Checks every entry of a frame that becomes a page table, takes their references, and writes them as Xen keeps them. */
+  int promote(long tableMfn, int level, int domid) {
+    for (int slot = 0; slot < ENTRIES; slot++) {
+      long pa = slotPa(tableMfn, slot);
+      long entry = memory.readLong(pa);
+      if (!guestSlot(level, slot) || !Pte.present(entry)) {
+        continue;
+      }
+      int rc = level == L1 ? getFromL1(entry, domid, domid) : getFromTable(level, entry, tableMfn, domid);
+      if (rc != 0) {
+        refusals.at("in slot 0x%x of mfn 0x%x, which was to become an L%d table".formatted(slot, tableMfn, level));
+        giveUp(tableMfn, level, slot);
+        return rc;
+      }
+      long adjusted = Pte.adjust(level, entry);
+      if (adjusted != entry) {
+        memory.writeLong(pa, adjusted);
+      }
+    }
+    if (level == L4) {
+      fillXenSlots(tableMfn, domid);
+    }
+    return 0;
+  }
+
+  /** Gives up the references of every entry of a frame that ceases to be a page table. */
+  void demote(long tableMfn, int level) {
+    giveUp(tableMfn, level, ENTRIES);
+  }
+
+  private void giveUp(long tableMfn, int level, int slots) {
+    for (int slot = slots - 1; slot >= 0; slot--) {
+      long entry = memory.readLong(slotPa(tableMfn, slot));
+      if (level == L1) {
+        putFromL1(entry);
+      } else if (guestSlot(level, slot)) {
+        putFromTable(entry, tableMfn);
+      }
+    }
+  }
+
+  // ---- Xen's slots of a root ----
+
+  /** Writes Xen's slots of a new root, whatever the guest left there (init_xen_l4_slots). */
+  private void fillXenSlots(long tableMfn, int domid) {
+    for (int slot = FIRST_XEN_SLOT; slot <= LAST_XEN_SLOT; slot++) {
+      memory.writeLong(slotPa(tableMfn, slot), 0);
+    }
+    Domain domain = xen.domain(domid);
+    if (domain != null && (domain.assists & Domain.ASSIST_M2P_STRICT) != 0) {
+      showM2p(tableMfn);
+    }
+  }
+
+  /** Lets a root see the machine-to-physical table (fill_ro_mpt). */
+  void showM2p(long tableMfn) {
+    memory.writeLong(slotPa(tableMfn, FIRST_XEN_SLOT), xen.mmu.m2p().rootEntry());
+  }
+
+  /** Hides the machine-to-physical table from a root (zap_ro_mpt). */
+  void hideM2p(long tableMfn) {
+    memory.writeLong(slotPa(tableMfn, FIRST_XEN_SLOT), 0);
+  }
+}
