@@ -6,7 +6,7 @@ import org.xenolith.isa.OperandKind;
 /**
  * Shifts and rotates (AMD64 APM volume 3). A masked count of 0 changes no flag. What the manuals leave undefined has one value here: OF for
  * counts over 1 is what the last step of one bit would give, AF is 0, CF of SHL and SHR by more than the width is 0, and SHLD and SHRD of
- * 16 bits by more than 16 go on with the bits of the destination.
+ * 16 bits by more than 16 go on with the bits of the source again, as AMD's processors do.
  */
 final class Shifts {
   private Shifts() {}
@@ -110,7 +110,7 @@ final class Shifts {
       r = v << n | in >>> w - n;
       carry = v >>> w - n;
     } else {
-      r = in << n - w | v >>> 2 * w - n;
+      r = in << n - w | in >>> 2 * w - n;
       carry = in >>> 2 * w - n;
     }
     return doubled(c, r, carry & 1, v, shift);
@@ -127,7 +127,7 @@ final class Shifts {
       r = v >>> n | in << w - n;
       carry = v >>> n - 1;
     } else {
-      r = in >>> n - w | v << 2 * w - n;
+      r = in >>> n - w | in << 2 * w - n;
       carry = in >>> n - w - 1;
     }
     return doubled(c, r, carry & 1, v, shift);

@@ -144,7 +144,7 @@ final class Generator {
       } else if (spec.slot == OperandSpec.Slot.RELATIVE && operands[n].value < 0 && operands[n].value > -16) {
         // Not onto itself: that would never end.
         operands[n] = Operand.relative(operands[n].value - 16);
-      } else if (row.mnemonic == Mnemonic.INT && operands[n].value == LINUX_SYSTEM_CALL) {
+      } else if (row.mnemonic == Mnemonic.INT && (operands[n].value & 0xff) == LINUX_SYSTEM_CALL) {
         operands[n] = Operand.imm(LINUX_SYSTEM_CALL + 1);
       }
     }

@@ -8,6 +8,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.Fault;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Instruction;
 
@@ -32,8 +33,8 @@ final class InterpreterSide {
     cpu = new Cpu(model, memory, new CodeCache(memory), Bus.EMPTY, clock);
     cpu.trace(tracer);
     map(Case.CODE_PAGE_VA, CODE_PA);
-    map(Case.DATA_VA, DATA_PA);
-    map(Case.DATA_VA + PAGE, DATA_PA + PAGE);
+    map(Case.DATA_VA, DATA_PA | Mmu.NO_EXECUTE);
+    map(Case.DATA_VA + PAGE, DATA_PA + PAGE | Mmu.NO_EXECUTE);
     map(HELPER_VA, HELPER_PA);
     memory.fill(CODE_PA, PAGE, (byte) 0xcc);
     // fxrstor64 [FX_VA]; int3 and fxsave64 [FX_VA]; int3, with a 32-bit absolute address.
