@@ -5,8 +5,8 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
- * The bit streams of Zstandard, which are read from their end to their start (RFC 8878, 4.1). The array must have 8 bytes to spare after the
- * stream.
+ * The bit streams of Zstandard, which are read from their end to their start (RFC 8878, 4.1). The array must have 8 bytes to spare after
+ * the stream.
  */
 final class BackwardBits {
   private static final VarHandle U64 = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);

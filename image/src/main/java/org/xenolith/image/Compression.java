@@ -22,7 +22,12 @@ public enum Compression {
   ZSTD(0x28, 0xb5, 0x2f, 0xfd);
 
   /** The largest image taken, in bytes: Linux maps at most 1 GiB for itself on x86-64 (KERNEL_IMAGE_SIZE). */
-  static final int MAX_IMAGE = 1 << 30;
+  private static final int MAX_IMAGE = 1 << 30;
+
+  /** How much larger than its stream an image may be, beyond the first 16 MiB: real kernels shrink to a tenth. */
+  private static final int MAX_RATIO = 100;
+
+  private static final int MAX_STREAM = 512 << 20;
 
   /** The largest dictionary that an xz or lzma stream may ask for, in KiB: twice the largest that xz itself offers in its presets. */
   private static final int MAX_DICTIONARY_KIB = 128 << 10;
@@ -63,16 +68,19 @@ public enum Compression {
   /**
    * Decompresses one stream. What follows the stream's end is not looked at.
    *
-   * @param input the stream
+   * @param offset where the stream is in {@code bytes}
+   * @param length its size in bytes; more may follow the stream's end
    * @param expected size of the output where it is known, else 0: a hint, not believed
-   * @throws ImageException if the stream is corrupt or truncated, or its output is larger than {@link #MAX_IMAGE} or than the heap
+   * @throws ImageException if the stream is corrupt or truncated, or its output larger than any kernel or than the heap
    */
-  MemorySegment decompress(byte[] input, long expected) {
+  MemorySegment decompress(Bytes bytes, long offset, long length, long expected) {
+    if (length > MAX_STREAM) {
+      throw new ImageException("%d MiB of %s data".formatted(length >> 20, label()), "no kernel is that large; get the file again");
+    }
     try {
-      // A hostile size must not cost memory that the stream does not then fill: no real kernel shrinks to less than a 64th.
-      long believable = Math.min(expected, Math.max(1 << 20, input.length * 64L));
-      Output output = new Output((int) Math.min(believable, MAX_IMAGE), MAX_IMAGE);
-      decompress(input, output);
+      int limit = (int) Math.min(MAX_IMAGE, (16 << 20) + length * MAX_RATIO);
+      Output output = new Output((int) Math.min(expected, limit), limit);
+      decompress(bytes.copy("the payload", offset, (int) length), output);
       return MemorySegment.ofArray(output.bytes).asSlice(0, output.size);
     } catch (EOFException e) {
       throw new ImageException("truncated: the %s stream ends early".formatted(label()), "get the file again", e);

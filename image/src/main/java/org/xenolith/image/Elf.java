@@ -20,6 +20,7 @@ public final class Elf {
   private static final int PT_LOAD = 1;
   private static final int PT_NOTE = 4;
   private static final int MAX_NOTES = 65_536;
+  private static final int MAX_NOTE_BYTES = 16 << 20;
   private static final int MAX_NAME = 256;
 
   private final Bytes bytes;
@@ -29,6 +30,8 @@ public final class Elf {
   private final List<Segment> segments = new ArrayList<>();
   private final List<Section> sections = new ArrayList<>();
   private final List<Note> notes = new ArrayList<>();
+  private final Set<Long> noteOffsets = new HashSet<>();
+  private long noteBytes;
 
   private Elf(Bytes bytes) {
     this.bytes = bytes;
@@ -53,7 +56,11 @@ public final class Elf {
     entry = word("ELF header", 24);
     readSegments();
     readSections();
-    readSectionNotes();
+    for (Section section : sections) {
+      if (section.type() == Section.NOTE) {
+        readNotes(section.offset(), section.size(), 4, false);
+      }
+    }
   }
 
   static boolean begins(Bytes bytes) {
@@ -161,19 +168,23 @@ public final class Elf {
         }
         continue;
       }
-      // The end may be the end of the address space, where it wraps to 0, but not beyond.
-      boolean wraps = memorySize < 0 || Long.compareUnsigned(va + memorySize - 1, va) < 0 || Long.compareUnsigned(pa + memorySize - 1, pa) < 0;
       if (memorySize == 0 && fileSize == 0) {
         continue;
       }
-      if (Long.compareUnsigned(memorySize, fileSize) < 0 || wraps) {
-        throw ImageException.corrupt("segment %d has 0x%x bytes in the file, 0x%x in memory at 0x%x".formatted(i, fileSize, memorySize, va));
+      if (memorySize < fileSize || wraps(va, memorySize) || wraps(pa, memorySize)) {
+        throw ImageException.corrupt(
+            "segment %d has 0x%x bytes in the file, 0x%x in memory at 0x%x".formatted(i, fileSize, memorySize, va));
       }
       segments.add(new Segment(va, pa, offset, fileSize, memorySize, align, flags & 7, data));
     }
     if (segments.isEmpty()) {
       throw new ImageException("not a kernel: an ELF file with nothing to load", "give a bzImage or a vmlinux");
     }
+  }
+
+  /** Whether a range leaves the address space; it may end with it, where the sum is 0. */
+  private static boolean wraps(long address, long size) {
+    return Long.compareUnsigned(address + size - 1, address) < 0;
   }
 
   private void readSections() {
@@ -214,18 +225,6 @@ public final class Elf {
     }
   }
 
-  private void readSectionNotes() {
-    Set<String> known = new HashSet<>();
-    notes.forEach(n -> known.add(n.toString()));
-    int first = notes.size();
-    for (Section section : sections) {
-      if (section.type() == Section.NOTE) {
-        readNotes(section.offset(), section.size(), 4, false);
-      }
-    }
-    notes.subList(first, notes.size()).removeIf(n -> known.contains(n.toString()));
-  }
-
   private void readNotes(long start, long size, long align, boolean fromSegment) {
     long padding = align == 8 ? 7 : 3;
     long end = start + size;
@@ -238,11 +237,15 @@ public final class Elf {
       if (dataAt > end || dataSize > end - dataAt) {
         throw ImageException.corrupt("the note at 0x%x is larger than what holds it".formatted(at));
       }
-      if (notes.size() >= MAX_NOTES) {
-        throw ImageException.corrupt("more than %d notes".formatted(MAX_NOTES));
+      // Sections mostly lead to the same notes as segments: each is taken once.
+      if (noteOffsets.add(at)) {
+        noteBytes += dataSize;
+        if (notes.size() >= MAX_NOTES || noteBytes > MAX_NOTE_BYTES) {
+          throw ImageException.corrupt("more notes than %d or than %d MiB".formatted(MAX_NOTES, MAX_NOTE_BYTES >> 20));
+        }
+        String owner = bytes.text("note", at + 12, (int) Math.min(nameSize, MAX_NAME));
+        notes.add(new Note(owner, type, bytes.copy("note", dataAt, (int) dataSize), fromSegment));
       }
-      String owner = bytes.text("note", at + 12, (int) Math.min(nameSize, MAX_NAME));
-      notes.add(new Note(owner, type, bytes.copy("note", dataAt, (int) dataSize), fromSegment));
       at = dataAt + (dataSize + padding & ~padding);
     }
   }

@@ -8,7 +8,8 @@ import java.util.Optional;
 
 /** The symbols of an ELF file's own symbol table. Source: System V ABI, "Symbol Table". */
 final class ElfSymbols implements Symbols.Names {
-  private static final int MAX_TABLE = 512 << 20;
+  private static final int MAX_TABLE = 64 << 20;
+  private static final int MAX_STRINGS = 128 << 20;
   private static final int FUNCTION = 2;
   private static final int OBJECT = 1;
   private static final int GLOBAL = 1;
@@ -31,8 +32,11 @@ final class ElfSymbols implements Symbols.Names {
   static Optional<Symbols> find(Elf elf) {
     Optional<Section> table = elf.sections().stream().filter(s -> s.type() == Section.SYMTAB).findFirst();
     Optional<Section> strings = table.flatMap(s -> elf.section(s.link()));
-    if (strings.isEmpty() || table.get().data().byteSize() > MAX_TABLE || strings.get().data().byteSize() > MAX_TABLE) {
+    if (strings.isEmpty()) {
       return Optional.empty();
+    }
+    if (table.get().data().byteSize() > MAX_TABLE || strings.get().data().byteSize() > MAX_STRINGS) {
+      throw ImageException.corrupt("a symbol table of %d bytes".formatted(table.get().size()));
     }
     ElfSymbols symbols = new ElfSymbols(elf, table.get().data().toArray(JAVA_BYTE), strings.get().data().toArray(JAVA_BYTE));
     return symbols.sort();
@@ -71,7 +75,8 @@ final class ElfSymbols implements Symbols.Names {
   private boolean names(int index) {
     int at = index * entrySize;
     int name = Bytes.i32(table, at);
-    return kind(at) <= FUNCTION && name > 0 && name < strings.length && strings[name] != 0 && section(at).filter(Section::loaded).isPresent();
+    boolean named = name > 0 && name < strings.length && strings[name] != 0;
+    return named && kind(at) <= FUNCTION && section(at).filter(Section::loaded).isPresent();
   }
 
   private long value(int at) {

@@ -23,10 +23,13 @@ import java.util.Optional;
  * Each part starts at a multiple of 8 bytes, in the last form of 4.
  */
 final class Kallsyms implements Symbols.Names {
-  private static final int MAX_REGION = 256 << 20;
+  private static final int MAX_REGION = 64 << 20;
   private static final int MAX_SYMBOLS = 4 << 20;
   private static final int TOKENS = 256;
   private static final int PER_MARKER = 256;
+
+  /** Bounds the search in an image made to mislead it: a real one takes a few million steps. */
+  private static final int MAX_STEPS = 200_000_000;
 
   /** The region searched, at first; then only its names. */
   private byte[] data;
@@ -40,6 +43,7 @@ final class Kallsyms implements Symbols.Names {
   private int namesAt;
   private int[] nameOffsets;
   private byte[][] tokens;
+  private int steps = MAX_STEPS;
 
   private Kallsyms(byte[] data, long va) {
     this.data = data;
@@ -65,10 +69,7 @@ final class Kallsyms implements Symbols.Names {
       return Optional.empty();
     }
     Kallsyms kallsyms = new Kallsyms(region.toArray(JAVA_BYTE), va);
-    if (!kallsyms.findTokens() || !kallsyms.findNames(4) && !kallsyms.findNames(8)) {
-      return Optional.empty();
-    }
-    long[] addresses = kallsyms.findAddresses();
+    long[] addresses = kallsyms.search();
     if (addresses == null) {
       return Optional.empty();
     }
@@ -76,13 +77,17 @@ final class Kallsyms implements Symbols.Names {
     return Optional.of(new Symbols(Symbols.Source.KALLSYMS, addresses, kallsyms, segments));
   }
 
-  private boolean findTokens() {
-    for (int at = 0; at <= data.length - 2 * TOKENS; at += 4) {
-      if (data[at] == 0 && data[at + 1] == 0 && data[at + 2] != 0 && isTokenIndex(at)) {
-        return true;
+  /** The symbols' addresses; null if there are none. */
+  private long[] search() {
+    for (int at = 0; at <= data.length - 2 * TOKENS && steps >= 0; at += 4) {
+      if (data[at] == 0 && data[at + 1] == 0 && data[at + 2] != 0 && isTokenIndex(at) && (findNames(4) || findNames(8))) {
+        long[] addresses = findAddresses();
+        if (addresses != null) {
+          return addresses;
+        }
       }
     }
-    return false;
+    return null;
   }
 
   private boolean isTokenIndex(int at) {
@@ -109,7 +114,9 @@ final class Kallsyms implements Symbols.Names {
 
   private boolean isTokenTable(int table, int index) {
     tokens = new byte[TOKENS][];
+    steps -= 8;
     for (int i = 0; i < TOKENS; i++) {
+      steps -= 8;
       int start = table + Bytes.u16(data, index + 2 * i);
       int end = start;
       while (end < index && data[end] != 0) {
@@ -129,7 +136,7 @@ final class Kallsyms implements Symbols.Names {
    */
   private boolean findNames(int width) {
     // The first marker is 0, the second the length of 256 names.
-    for (int at = (tokenTable - width) & ~3; at >= 0; at -= 4) {
+    for (int at = (tokenTable - width) & ~3; at >= 0 && steps >= 0; at -= 4) {
       if (marker(at, width, 0) != 0) {
         continue;
       }
@@ -143,6 +150,7 @@ final class Kallsyms implements Symbols.Names {
         last = next;
         count++;
       }
+      steps -= 1 + count;
       if (count > 1 && last < at && findNames(at, width, count, (int) last)) {
         return true;
       }
@@ -153,7 +161,8 @@ final class Kallsyms implements Symbols.Names {
   private boolean findNames(int markers, int width, int count, int last) {
     int nearest = (markers - last - 2) & ~3;
     int farthest = Math.max(8, markers - last - 8 - PER_MARKER * (Symbols.MAX_NAME + 2));
-    for (int names = nearest; names >= farthest; names -= 4) {
+    for (int names = nearest; names >= farthest && steps >= 0; names -= 4) {
+      steps--;
       // Their number is right before them, in 4 bytes or in 8.
       int numSyms = Bytes.i32(data, names - 4) == 0 ? names - 8 : names - 4;
       int symbols = Bytes.i32(data, numSyms);
@@ -174,6 +183,7 @@ final class Kallsyms implements Symbols.Names {
     int at = names;
     for (int i = 0; i < symbols; i++) {
       if (i % PER_MARKER == 0 && at - names != marker(markers, width, i / PER_MARKER) || at + 2 > markers) {
+        steps -= i;
         return false;
       }
       offsets[i] = at - names;

@@ -12,9 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * A kernel or guest, unpacked: a bzImage of any payload compression, or an ELF file, plain or compressed as a whole. The unpacked ELF file
@@ -120,20 +120,17 @@ public final class KernelImage {
       if (bytes.u32("the payload", offset) == 0x464c457fL) {
         return bytes.slice("the payload", offset, size);
       }
+      int magic = Integer.reverseBytes((int) bytes.u32("the payload", offset));
       throw new ImageException(
-          "unknown compression: the payload at 0x%x begins %08x".formatted(offset, Integer.reverseBytes((int) bytes.u32("the payload", offset))),
+          "unknown compression: the payload at 0x%x begins %08x".formatted(offset, magic),
           "take a kernel compressed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd");
-    }
-    if (size > Integer.MAX_VALUE - 8) {
-      throw new ImageException("not a kernel: %d MiB of %s data".formatted(size >> 20, compression.label()), WANTED);
     }
     // gzip ends with the size of its output, and Linux's build appends it to every other kind (scripts/Makefile.lib, size_append).
     boolean sized = compression == Compression.GZIP || offset > 0;
     long expected = sized && size >= 4 ? bytes.u32("the payload's size", offset + size - 4) : 0;
-    byte[] packed = bytes.copy("the payload", offset, (int) size);
-    MemorySegment unpacked = compression.decompress(packed, expected);
-    if (unpacked.byteSize() < 4) {
-      throw ImageException.truncated("what the %s payload holds".formatted(compression.label()), 0, 4, unpacked.byteSize());
+    MemorySegment unpacked = compression.decompress(bytes, offset, size, expected);
+    if (offset > 0 && unpacked.byteSize() != expected) {
+      throw ImageException.corrupt("the payload at 0x%x is to hold %d bytes and holds %d".formatted(offset, expected, unpacked.byteSize()));
     }
     return unpacked;
   }
@@ -144,7 +141,9 @@ public final class KernelImage {
       return "an arm64 image";
     }
     if (bytes.contains(0, 2) && bytes.u16("magic", 0) == 0x5a4d) {
-      return "an EFI or DOS program without Linux's setup header";
+      return isUnified(bytes)
+          ? "a unified kernel image, whose section .linux is the kernel"
+          : "an EFI or DOS program without a Linux header";
     }
     if (bytes.contains(0, 8) && bytes.text("magic", 0, 7).equals("!<arch>")) {
       return "an archive, perhaps a Debian package";
@@ -153,6 +152,22 @@ public final class KernelImage {
       return "a cpio archive, perhaps an initrd";
     }
     return "neither a bzImage nor an ELF file";
+  }
+
+  /** Whether a PE file has a section {@code .linux} (UAPI group: Unified Kernel Image). */
+  private static boolean isUnified(Bytes bytes) {
+    long header = bytes.contains(0x3c, 4) ? bytes.u32("PE header", 0x3c) : 0;
+    if (!bytes.contains(header, 24) || bytes.u32("PE header", header) != 0x4550) {
+      return false;
+    }
+    long table = header + 24 + bytes.u16("PE header", header + 20);
+    for (int i = 0; i < bytes.u16("PE header", header + 6); i++) {
+      long at = table + 40L * i;
+      if (bytes.contains(at, 8) && bytes.text("PE section", at, 8).equals(".linux")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The name of the file, as it was given. */
@@ -189,9 +204,20 @@ public final class KernelImage {
     return notes;
   }
 
-  /** Whether its code is 32-bit: such kernels are recognised but not run. */
+  /** Whether its code is for 32-bit processors. A 64-bit kernel may be in a 32-bit ELF container. */
   public boolean is32Bit() {
     return elf.machine() == Elf.MACHINE_I386 || head != null && !head.runs64();
+  }
+
+  /**
+   * Refuses what only 32-bit processors run.
+   *
+   * @throws ImageException if {@link #is32Bit}
+   */
+  public void require64Bit() {
+    if (is32Bit()) {
+      throw new ImageException(path + ": a 32-bit kernel: not supported", "take a 64-bit one");
+    }
   }
 
   /**
@@ -221,7 +247,14 @@ public final class KernelImage {
     return entry.getAsLong();
   }
 
-  /** The image's names for its addresses: of its symbol table or else of its kallsyms; none if it has neither. Found when first asked for. */
+  /** All that {@code xenolith kernel inspect} shows. */
+  public ImageSummary summary() {
+    return ImageSummary.of(this);
+  }
+
+  /**
+   * The image's names for its addresses: of its symbol table or else of its kallsyms; none if it has neither. Found when first asked for.
+   */
   public synchronized Symbols symbols() {
     if (symbols == null) {
       symbols = ElfSymbols.find(elf).or(() -> Kallsyms.find(elf)).orElseGet(Symbols::none);
@@ -244,15 +277,16 @@ public final class KernelImage {
 
   /** Linux's release as {@code uname -r} prints it. */
   public Optional<String> release() {
-    Optional<String> version = head != null && !head.version().isEmpty() ? Optional.of(head.version()) : banner().map(b -> b.substring(BANNER.length));
+    boolean inHead = head != null && !head.version().isEmpty();
+    Optional<String> version = inHead ? Optional.of(head.version()) : banner().map(b -> b.substring(BANNER.length));
     return version.map(v -> v.split(" ", 2)[0]);
   }
 
   private Optional<String> findBanner() {
     Optional<Section> rodata = elf.section(".rodata");
-    List<MemorySegment> places =
-        rodata.isPresent() ? List.of(rodata.get().data()) : elf.segments().stream().map(Segment::data).toList();
-    return places.stream().map(KernelImage::findBanner).flatMap(Optional::stream).findFirst();
+    Stream<MemorySegment> places =
+        rodata.isPresent() ? Stream.of(rodata.get().data()) : elf.segments().stream().map(Segment::data);
+    return places.map(KernelImage::findBanner).flatMap(Optional::stream).findFirst();
   }
 
   private static Optional<String> findBanner(MemorySegment place) {

@@ -33,7 +33,7 @@ final class Lz4Decoder {
       }
       at += size;
     }
-    if (at != in.length) {
+    if (at != in.length || out.size == 0) {
       throw ImageException.truncated("a block's size", at, 4, in.length);
     }
   }

@@ -1,0 +1,43 @@
+package org.xenolith.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** A distribution's PV kernel, if the environment variable {@code XENOLITH_TEST_KERNEL} or the property of that name leads to one. */
+class StockKernelTest {
+  private static KernelImage image;
+
+  @BeforeAll
+  static void read() {
+    String path = System.getProperty("XENOLITH_TEST_KERNEL", System.getenv("XENOLITH_TEST_KERNEL"));
+    assumeTrue(path != null, "XENOLITH_TEST_KERNEL is not set");
+    image = KernelImage.read(Path.of(path));
+  }
+
+  @Test
+  void entryOfTheNotesIsNamed() {
+    assertThat(image.symbols().nearest(image.pvLayout().virtEntry()).orElseThrow().name()).isEqualTo("startup_xen");
+    assertThat(image.symbols().address("startup_xen")).hasValue(image.pvLayout().virtEntry());
+  }
+
+  @Test
+  void everySymbolHasANameAndLeadsBackToItsAddress() {
+    Symbols symbols = image.symbols();
+    assertThat(symbols.size()).isGreaterThan(10_000);
+    for (int i = 0; i < symbols.size(); i++) {
+      assertThat(symbols.name(i)).isNotEmpty().matches("[\\x21-\\x7e]+");
+      assertThat(symbols.type(i)).isBetween('A', 'z');
+    }
+    assertThat(symbols.address("_text")).hasValue(image.pvLayout().virtStart());
+  }
+
+  @Test
+  void headersReleaseIsTheBanners() {
+    assertThat(image.banner().orElseThrow()).startsWith("Linux version " + image.release().orElseThrow());
+    assertThat(image.buildId().orElseThrow()).hasSize(40);
+  }
+}
