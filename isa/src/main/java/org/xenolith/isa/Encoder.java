@@ -116,8 +116,8 @@ public final class Encoder {
     if ((prefixes & Instruction.ADDRESS_SIZE) != 0) {
       addressWidth = mode == CpuMode.LONG64 ? 4 : mode.addressWidth ^ 6;
     }
-    boolean rexW = mode == CpuMode.LONG64 && operandSize == 8 && !row.has(Encoding.DEFAULT64);
-    if (rexW && row.w != 0 || row.w == 1) {
+    boolean wide = mode == CpuMode.LONG64 && operandSize == 8 && !row.has(Encoding.DEFAULT64) && row.hasWideForm();
+    if (wide && row.w != 0 || row.w == 1) {
       rex |= 8;
     }
     if (mode == CpuMode.LONG64 && operandSize == 4 && row.has(Encoding.DEFAULT64)) {

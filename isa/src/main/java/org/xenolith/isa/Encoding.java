@@ -195,6 +195,20 @@ public final class Encoding {
     return InstructionTable.All.ROWS;
   }
 
+  /**
+   * The row that the table writes as {@code text}, such as {@code "MOVZX Gv,Eb"}; the first that is no {@link #ALIAS}.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  public static Encoding of(String text) {
+    for (Encoding row : all()) {
+      if (!row.has(ALIAS) && row.toString().equals(text)) {
+        return row;
+      }
+    }
+    throw new IllegalArgumentException("no row " + text);
+  }
+
   /** Whether all the {@code attributes} are set. */
   public boolean has(int attributes) {
     return (this.attributes & attributes) == attributes;
@@ -227,6 +241,28 @@ public final class Encoding {
   /** Whether the r/m operand can be a register. */
   public boolean allowsRegister() {
     return allowsRegister;
+  }
+
+  /** Whether 66 and REX.W change it: an operand, or {@link #width}, has the operand size. */
+  boolean hasSizedForms() {
+    boolean sized = hasOperandSize(width);
+    for (OperandSpec spec : specs) {
+      sized |= hasOperandSize(spec.width) || hasOperandSize(spec.memoryWidth);
+    }
+    return sized;
+  }
+
+  /** Whether REX.W changes it. */
+  boolean hasWideForm() {
+    boolean wide = hasSizedForms() || width == Width.Y;
+    for (OperandSpec spec : specs) {
+      wide |= spec.width == Width.Y || spec.memoryWidth == Width.Y;
+    }
+    return wide;
+  }
+
+  private static boolean hasOperandSize(Width width) {
+    return width == Width.V || width == Width.P || width == Width.A;
   }
 
   /** The operand in the r/m field, or null. */

@@ -33,14 +33,8 @@ public record Form(Encoding row, CpuMode mode, int operandSize, boolean memory) 
   }
 
   private static int[] operandSizes(Encoding row, CpuMode mode) {
-    boolean any = isAny(row.width);
-    boolean wide = any || row.width == Width.Y;
-    for (OperandSpec spec : row.operands) {
-      any |= isAny(spec.width) || isAny(spec.memoryWidth);
-      wide |= spec.width == Width.Y || spec.memoryWidth == Width.Y;
-    }
-    boolean two = (any || uses(row, Width.Z)) && row.prefix >= Encoding.PREFIX_F3;
-    boolean eight = (any || wide) && mode == CpuMode.LONG64;
+    boolean two = (row.hasSizedForms() || uses(row, Width.Z)) && row.prefix >= Encoding.PREFIX_F3;
+    boolean eight = row.hasWideForm() && mode == CpuMode.LONG64;
     if (row.w == 1) {
       return new int[] {8};
     }
@@ -51,10 +45,6 @@ public record Form(Encoding row, CpuMode mode, int operandSize, boolean memory) 
       return eight && row.w != 0 ? new int[] {4, 8} : new int[] {4};
     }
     return eight ? new int[] {2, 4, 8} : new int[] {2, 4};
-  }
-
-  private static boolean isAny(Width width) {
-    return width == Width.V || width == Width.P || width == Width.A;
   }
 
   private static boolean uses(Encoding row, Width width) {

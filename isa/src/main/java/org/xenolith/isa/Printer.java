@@ -61,7 +61,9 @@ public final class Printer {
     }
     int count = in.encoding.operandCount();
     boolean first = true;
-    for (int i = count - 1; i >= 0; i--) {
+    boolean intelOrder = in.mnemonic == Mnemonic.ENTER || in.mnemonic == Mnemonic.BOUND;
+    for (int n = count - 1; n >= 0; n--) {
+      int i = intelOrder ? count - 1 - n : n;
       if (!shown(in, i)) {
         continue;
       }
@@ -97,7 +99,7 @@ public final class Printer {
         text.append(indirect || in.mnemonic == Mnemonic.CALLF || in.mnemonic == Mnemonic.JMPF ? "*" : "");
         appendMemory(in, text);
       }
-      case IMM -> appendImmediate(in, text);
+      case IMM -> appendImmediate(in, spec, text);
       case IMM2 -> text.append("$0x").append(Long.toHexString(in.imm2));
       case REL -> text.append(Long.toHexString(in.target()));
       case MOFFS -> {
@@ -148,10 +150,9 @@ public final class Printer {
     return toggled ? in.mode.operandWidth ^ 6 : in.mode.operandWidth;
   }
 
-  private static void appendImmediate(Instruction in, StringBuilder text) {
-    OperandSpec spec = in.encoding.operand(in.encoding.operandCount() - 1);
+  private static void appendImmediate(Instruction in, OperandSpec spec, StringBuilder text) {
     long value = in.imm;
-    if (spec.signed) {
+    if (spec.signed && in.width > 0) {
       value = Instruction.truncate(value, in.width);
     }
     text.append("$0x").append(Long.toHexString(value));

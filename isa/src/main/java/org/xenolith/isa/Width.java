@@ -39,7 +39,7 @@ public enum Width {
   Y(0),
   /** 64 bits in 64-bit mode, else 32. */
   N(0),
-  /** A far pointer: selector of 16 bits and offset of the operand size. */
+  /** A far pointer: selector of 16 bits and offset of the operand size, but never over 32 bits (AMD; Intel has 64 with REX.W). */
   P(0),
   /** A pair of the operand size (BOUND). */
   A(0),
@@ -59,7 +59,7 @@ public enum Width {
       case Z -> Math.min(operandSize, 4);
       case Y -> Math.max(operandSize, 4);
       case N -> mode == CpuMode.LONG64 ? 8 : 4;
-      case P -> 2 + operandSize;
+      case P -> 2 + Math.min(operandSize, 4);
       case A -> 2 * operandSize;
       case S -> mode == CpuMode.LONG64 ? 10 : 6;
       default -> fixed;
