@@ -64,9 +64,14 @@ public final class MachineToPhys {
     }
   }
 
+  /** Takes a frame for Xen's own use. */
+  long ownFrame(FrameAllocator allocator) {
+    return own(allocator.take(0), 0);
+  }
+
   private long own(long mfn, int order) {
     if (mfn < 0) {
-      throw new IllegalStateException("no memory for the machine-to-physical table: the machine has too few frames");
+      throw new IllegalStateException("the machine has too few frames for Xen's own");
     }
     for (long m = mfn; m < mfn + (1L << order); m++) {
       frames.setOwner(m, FrameTable.DOMID_XEN);

@@ -27,6 +27,7 @@ public final class PvMmu {
   private final MachineToPhys m2p;
   private final DescriptorTables descriptors;
   private final Roots roots;
+  private final WritablePageTables writableTables;
 
   /** Makes the MMU of a Xen, takes possession of all frames and registers its hypercalls. */
   public PvMmu(Hypervisor xen) {
@@ -50,6 +51,7 @@ public final class PvMmu {
     }
     allocator.add(io, frames.frames() - io);
     m2p.build(allocator);
+    this.writableTables = new WritablePageTables(this);
     VaMapping vaMapping = new VaMapping(this);
     xen.hypercalls.set(MMU_UPDATE, new MmuUpdate(this));
     xen.hypercalls.set(UPDATE_VA_MAPPING, vaMapping::own);
@@ -78,6 +80,11 @@ public final class PvMmu {
   /** Descriptor tables and the frames they lie in. */
   public DescriptorTables descriptors() {
     return descriptors;
+  }
+
+  /** Carries out stores to page tables. */
+  public WritablePageTables writableTables() {
+    return writableTables;
   }
 
   /** Roots of vcpus. */

@@ -128,7 +128,8 @@ public final class Roots {
     return l1Table(vcpu.rootMfn(), va);
   }
 
-  private long l1Table(long rootMfn, long va) {
+  /** Like {@link #l1Table(Vcpu, long)}, under the root {@code rootMfn}. */
+  long l1Table(long rootMfn, long va) {
     if (!GuestAccess.accessible(va, 1)) {
       return -1;
     }
