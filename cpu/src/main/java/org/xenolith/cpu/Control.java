@@ -138,7 +138,10 @@ final class Control {
       };
     }
     return (c, n) -> {
-      long target = checked(c, n.kind0 == OperandKind.REL ? n.target() : Operands.read0(c, n));
+      long wanted = n.kind0 == OperandKind.REL ? n.target() : Operands.read0(c, n);
+      // A stack that is not canonical is found before a target that is not.
+      Stack.address(c, Stack.pointer(c, -n.width), n.width, true);
+      long target = checked(c, wanted);
       Stack.push(c, n.width, c.rip);
       c.rip = target;
     };

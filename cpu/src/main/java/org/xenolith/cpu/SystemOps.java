@@ -76,7 +76,8 @@ final class SystemOps {
   }
 
   static void sysexit(Cpu c, Instruction i) {
-    if ((c.efer & Cpu.EFER_LMA) != 0) {
+    // AMD's processors have no SYSEXIT in long mode, and look at the privilege first.
+    if (c.cpl == 0 && (c.efer & Cpu.EFER_LMA) != 0) {
       throw c.fault(Fault.UD);
     }
     privileged(c, i);

@@ -1,5 +1,6 @@
 package org.xenolith.cpu.silicon;
 
+import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.CpuMode;
@@ -35,8 +36,8 @@ final class Generator {
     0, 1L << 63, -1L, 3L << 62, (1L << 63) + 1, 1, 0x7fff_ffff_ffff_ffffL, 0xa000_0000_0000_0000L, 0xffff_ffff_ffff_f800L, 0xffff_ff00_0000_0000L
   };
 
-  /** The interrupt that Linux gives to programs of 32 bits for system calls. */
-  private static final int LINUX_SYSTEM_CALL = 0x80;
+  /** The interrupts that Linux lets programs raise: INT3's, INTO's, and the one for system calls of 32 bits. */
+  private static final Set<Integer> OPEN_TO_PROGRAMS = Set.of(3, 4, 0x80);
 
   private final RandomGenerator random;
   private final long[] registers = new long[16];
@@ -144,8 +145,10 @@ final class Generator {
       } else if (spec.slot == OperandSpec.Slot.RELATIVE && operands[n].value < 0 && operands[n].value > -16) {
         // Not onto itself: that would never end.
         operands[n] = Operand.relative(operands[n].value - 16);
-      } else if (row.mnemonic == Mnemonic.INT && (operands[n].value & 0xff) == LINUX_SYSTEM_CALL) {
-        operands[n] = Operand.imm(LINUX_SYSTEM_CALL + 1);
+      } else if (row.mnemonic == Mnemonic.INT && OPEN_TO_PROGRAMS.contains((int) operands[n].value & 0xff)) {
+        operands[n] = Operand.imm(5);
+      } else if (row.mnemonic == Mnemonic.ENTER && n == 1) {
+        operands[n] = Operand.imm(random.nextInt(4));
       }
     }
     Encoder encoder = form.encoder();
@@ -210,6 +213,9 @@ final class Generator {
     }
     if (row.mnemonic.name().startsWith("MASKMOV")) {
       registers[Cpu.RDI] = address();
+    }
+    if (row.mnemonic == Mnemonic.ENTER) {
+      registers[Cpu.RBP] = address();
     }
     if (row.mnemonic == Mnemonic.XLAT) {
       registers[Cpu.RBX] = address();

@@ -26,7 +26,7 @@ final class HostProgram {
   static final int COUNT = 0;
   static final int CASES = 4096;
 
-  private static final long IMAGE_VA = 0x40_0000L;
+  private static final long IMAGE_VA = 0x4e2d_0000L;
   private static final int HEADERS = 64 + 56;
 
   // Variables in the first page of the shared file.
