@@ -3,6 +3,7 @@ package org.xenolith.image;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -76,12 +77,12 @@ public record ImageSummary(
             .toList();
     return new ImageSummary(
         image.path(),
-        image.format().name().toLowerCase(java.util.Locale.ROOT),
+        image.format().name().toLowerCase(Locale.ROOT),
         image.compression().label(),
         image.fileSize(),
         image.payloadSize(),
         elf.size(),
-        (elf.machine() == Elf.MACHINE_I386 ? "i386" : "x86-64") + (elf.wide() == (elf.machine() == Elf.MACHINE_X86_64) ? "" : " in ELF32"),
+        machine(elf),
         hex(elf.entry()),
         image.release().orElse(""),
         image.banner().orElse(""),
@@ -89,11 +90,16 @@ public record ImageSummary(
         segments,
         sections,
         notes(image.xenNotes()),
-        image.xenNotes().source().name().toLowerCase(java.util.Locale.ROOT),
+        image.xenNotes().source().name().toLowerCase(Locale.ROOT),
         pvRefusal(image),
         image.xenNotes().phys32Entry().isPresent() ? "" : "no note PHYS32_ENTRY",
-        image.symbols().source().name().toLowerCase(java.util.Locale.ROOT),
+        image.symbols().source().name().toLowerCase(Locale.ROOT),
         image.symbols().size());
+  }
+
+  private static String machine(Elf elf) {
+    boolean code64 = elf.machine() == Elf.MACHINE_X86_64;
+    return (code64 ? "x86-64" : "i386") + (elf.wide() == code64 ? "" : elf.wide() ? " in ELF64" : " in ELF32");
   }
 
   private static String pvRefusal(KernelImage image) {

@@ -1,6 +1,7 @@
 package org.xenolith.image;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -113,7 +114,7 @@ public final class XenNotes {
 
   /** The pairs of the {@code __xen_guest} string as they are; empty if the image has ELF notes. */
   public Map<String, String> guestInfo() {
-    return java.util.Collections.unmodifiableMap(info);
+    return Collections.unmodifiableMap(info);
   }
 
   /** Virtual address where a PV guest starts. */
