@@ -139,8 +139,10 @@ final class Control {
     }
     return (c, n) -> {
       long wanted = n.kind0 == OperandKind.REL ? n.target() : Operands.read0(c, n);
-      // A stack that is not canonical is found before a target that is not.
-      Stack.address(c, Stack.pointer(c, -n.width), n.width, true);
+      if (!Mmu.canonical(wanted)) {
+        // The stack's fault comes before the target's.
+        c.mmu.checkWritable(Stack.address(c, Stack.pointer(c, -n.width), n.width, true), n.width);
+      }
       long target = checked(c, wanted);
       Stack.push(c, n.width, c.rip);
       c.rip = target;
