@@ -1,5 +1,8 @@
 package org.xenolith.cpu;
 
+import org.xenolith.cpu.sse.VectorUnit;
+import org.xenolith.cpu.x87.X87State;
+import org.xenolith.cpu.x87.X87Unit;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
 
@@ -76,7 +79,17 @@ public final class Cpu {
   /** SSE registers: element 2n is the low half of xmm n, 2n+1 the high half. */
   public final long[] xmm = new long[32];
 
-  public int mxcsr = 0x1f80;
+  /** SSE arithmetic on {@link #xmm}, and MXCSR. */
+  public final VectorUnit vector = new VectorUnit(xmm);
+
+  /** The x87 unit and the MMX registers. */
+  public final X87Unit x87 = new X87Unit(new X87State());
+
+  /** Working space of FXSAVE and its like: 512 bytes. */
+  final long[] fpuImage = new long[64];
+
+  /** The fault that SSE instructions raise because of CR0 and CR4, or 0. */
+  int sseFault;
 
   public final ProcessorModel model;
   public final Clock clock;
@@ -447,6 +460,7 @@ public final class Cpu {
     boolean long64 = (efer & EFER_LMA) != 0 && (code & ACCESS_L) != 0;
     mode = long64 ? CpuMode.LONG64 : (code & ACCESS_D) != 0 ? CpuMode.COMPAT32 : CpuMode.CODE16;
     segmentsChanged();
+    sseFault = SseOps.availability(cr0, cr4);
     watching = false;
     for (int n = 0; n < 4; n++) {
       watching |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) != 0;

@@ -209,9 +209,16 @@ public final class Mmu {
       high = Host.getLong(host + 8);
       return Host.getLong(host);
     }
+    checkAlignment16(va);
     long low = readSlow(va, 8);
     high = readSlow(va + 8, 8);
     return low;
+  }
+
+  private void checkAlignment16(long va) {
+    if (checkAlignment && (va & 15) != 0) {
+      throw cpu.fault(Fault.AC, 0);
+    }
   }
 
   /** Reads {@code size} (1, 2, 4 or 8) bytes, zero-extended. */
@@ -322,6 +329,7 @@ public final class Mmu {
       Host.putLong(host, low);
       Host.putLong(host + 8, high);
     } else {
+      checkAlignment16(va);
       checkWritable(va, 16);
       write64(va, low);
       write64(va + 8, high);

@@ -146,8 +146,21 @@ final class Semantics {
       case CLFLUSH -> SystemOps::flushLine;
       case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE, SFENCE ->
           SystemOps::nothing;
-      default -> i.encoding.has(Encoding.PRIVILEGED) ? SystemOps::privileged : delegated(i);
+      case CVTPI2PS, CVTPI2PD -> SseOps.of(i);
+      case FXSAVE, FXRSTOR, LDMXCSR, STMXCSR -> FpuState.of(i);
+      default -> i.encoding.has(Encoding.PRIVILEGED) ? SystemOps::privileged : numeric(i);
     };
+  }
+
+  /** Instructions of the x87 unit, MMX and SSE. */
+  private static Op numeric(Instruction i) {
+    if (i.encoding.has(Encoding.X87_STATE)) {
+      return X87Ops.of(i);
+    }
+    if (i.encoding.has(Encoding.MMX_STATE)) {
+      return MmxOps.of(i);
+    }
+    return i.encoding.has(Encoding.SSE_STATE) ? SseOps.of(i) : delegated(i);
   }
 
   private static Op delegated(Instruction i) {

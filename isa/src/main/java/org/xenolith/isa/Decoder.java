@@ -57,9 +57,9 @@ public final class Decoder {
   private int vexL;
   private int repeat;
   private int operandSize;
-  private int mod;
-  private int reg;
-  private int rm;
+  int mod;
+  int reg;
+  int rm;
 
   /**
    * Decodes the instruction at {@code code[offset]}.

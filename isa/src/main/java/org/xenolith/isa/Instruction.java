@@ -83,6 +83,9 @@ public final class Instruction {
   /** Bytes that the row says its memory operand has; 0 without one, and for operands whose size the instruction knows itself. */
   public final int memoryWidth;
 
+  /** The ModRM byte, for the x87 unit that stores it; without meaning where the row has none. */
+  public final int modrm;
+
   /** The mode it was decoded for. */
   public final CpuMode mode;
 
@@ -97,6 +100,7 @@ public final class Instruction {
     addressWidth = from.addressWidth;
     sourceWidth = from.sourceWidth;
     memoryWidth = from.memoryWidth;
+    modrm = from.mod << 6 | from.reg << 3 | from.rm;
     condition = encoding.condition ? from.opcode & 15 : 0;
     kind0 = from.kinds[0];
     kind1 = from.kinds[1];

@@ -1,17 +1,23 @@
 package org.xenolith.cpu.sse;
 
-import java.util.HashMap;
+import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
+import org.xenolith.isa.Mnemonic;
 
 /** The floating-point instructions with an SSE register as destination, by mnemonic. */
 public final class FloatOperations {
-  private static final Map<String, VectorOperation> SSE = new HashMap<>();
+  private static final Map<Mnemonic, VectorOperation> SSE = new EnumMap<>(Mnemonic.class);
 
   private FloatOperations() {}
 
   /** The operation of this mnemonic, or null. */
-  public static VectorOperation sse(String mnemonic) {
+  public static VectorOperation sse(Mnemonic mnemonic) {
     return SSE.get(mnemonic);
+  }
+
+  private static void sse(String name, VectorOperation operation) {
+    SSE.put(Mnemonic.valueOf(name.toUpperCase(Locale.ROOT)), operation);
   }
 
   /** One lane of singles: destination, source, immediate. */
@@ -44,7 +50,7 @@ public final class FloatOperations {
 
   private static void both(String name, SingleLane single, DoubleLane two) {
     singles(name, single);
-    SSE.put(
+    sse(
         name + "sd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -55,7 +61,7 @@ public final class FloatOperations {
           u.xmm[d] = result;
           return true;
         });
-    SSE.put(
+    sse(
         name + "pd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -66,7 +72,7 @@ public final class FloatOperations {
   }
 
   private static void singles(String name, SingleLane f) {
-    SSE.put(
+    sse(
         name + "ss",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -77,7 +83,7 @@ public final class FloatOperations {
           u.xmm[d] = u.xmm[d] & 0xFFFFFFFF00000000L | result & 0xFFFFFFFFL;
           return true;
         });
-    SSE.put(
+    sse(
         name + "ps",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -105,7 +111,7 @@ public final class FloatOperations {
   }
 
   private static void horizontal() {
-    SSE.put(
+    sse(
         "haddps",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -113,7 +119,7 @@ public final class FloatOperations {
           long first = pair(f.add(low(u.xmm[d]), high(u.xmm[d])), f.add(low(u.xmm[d + 1]), high(u.xmm[d + 1])));
           return write(u, d, first, pair(f.add(low(low), high(low)), f.add(low(high), high(high))));
         });
-    SSE.put(
+    sse(
         "hsubps",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -121,21 +127,21 @@ public final class FloatOperations {
           long first = pair(f.subtract(low(u.xmm[d]), high(u.xmm[d])), f.subtract(low(u.xmm[d + 1]), high(u.xmm[d + 1])));
           return write(u, d, first, pair(f.subtract(low(low), high(low)), f.subtract(low(high), high(high))));
         });
-    SSE.put(
+    sse(
         "haddpd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           long first = u.floats.add(u.xmm[d], u.xmm[d + 1]);
           return write(u, d, first, u.floats.add(low, high));
         });
-    SSE.put(
+    sse(
         "hsubpd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           long first = u.floats.subtract(u.xmm[d], u.xmm[d + 1]);
           return write(u, d, first, u.floats.subtract(low, high));
         });
-    SSE.put(
+    sse(
         "addsubps",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -143,7 +149,7 @@ public final class FloatOperations {
           long first = pair(f.subtract(low(u.xmm[d]), low(low)), f.add(high(u.xmm[d]), high(low)));
           return write(u, d, first, pair(f.subtract(low(u.xmm[d + 1]), low(high)), f.add(high(u.xmm[d + 1]), high(high))));
         });
-    SSE.put(
+    sse(
         "addsubpd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -165,7 +171,7 @@ public final class FloatOperations {
    * pairs, each step rounded; the sum goes to the lanes of the lower four bits.
    */
   private static void dotProducts() {
-    SSE.put(
+    sse(
         "dpps",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -188,7 +194,7 @@ public final class FloatOperations {
           long both = pair(sum, sum);
           return write(u, d, LaneShuffles.blendDwords(0, both, imm), LaneShuffles.blendDwords(0, both, imm >> 2));
         });
-    SSE.put(
+    sse(
         "dppd",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -205,20 +211,20 @@ public final class FloatOperations {
   }
 
   private static void fromIntegers() {
-    SSE.put(
+    sse(
         "cvtsi2ss",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           int result = u.floats.longToSingle(low);
           return write(u, d, u.xmm[d] & 0xFFFFFFFF00000000L | result & 0xFFFFFFFFL, u.xmm[d + 1]);
         });
-    SSE.put(
+    sse(
         "cvtsi2sd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           return write(u, d, u.floats.longToDouble(low), u.xmm[d + 1]);
         });
-    SSE.put(
+    sse(
         "cvtpi2ps",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -229,9 +235,9 @@ public final class FloatOperations {
           u.floats.begin();
           return write(u, d, u.floats.longToDouble(low(low)), u.floats.longToDouble(high(low)));
         };
-    SSE.put("cvtpi2pd", twoDoubles);
-    SSE.put("cvtdq2pd", twoDoubles);
-    SSE.put(
+    sse("cvtpi2pd", twoDoubles);
+    sse("cvtdq2pd", twoDoubles);
+    sse(
         "cvtdq2ps",
         (u, d, low, high, imm) -> {
           SseFloats f = u.floats;
@@ -242,26 +248,26 @@ public final class FloatOperations {
   }
 
   private static void betweenFormats() {
-    SSE.put(
+    sse(
         "cvtss2sd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           return write(u, d, u.floats.singleToDouble(low(low)), u.xmm[d + 1]);
         });
-    SSE.put(
+    sse(
         "cvtsd2ss",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           int result = u.floats.doubleToSingle(low);
           return write(u, d, u.xmm[d] & 0xFFFFFFFF00000000L | result & 0xFFFFFFFFL, u.xmm[d + 1]);
         });
-    SSE.put(
+    sse(
         "cvtps2pd",
         (u, d, low, high, imm) -> {
           u.floats.begin();
           return write(u, d, u.floats.singleToDouble(low(low)), u.floats.singleToDouble(high(low)));
         });
-    SSE.put(
+    sse(
         "cvtpd2ps",
         (u, d, low, high, imm) -> {
           u.floats.begin();
@@ -272,7 +278,7 @@ public final class FloatOperations {
   private static void toIntegers() {
     for (boolean truncating : new boolean[] {false, true}) {
       String prefix = truncating ? "cvtt" : "cvt";
-      SSE.put(
+      sse(
           prefix + "ps2dq",
           (u, d, low, high, imm) -> {
             SseFloats f = u.floats;
@@ -281,7 +287,7 @@ public final class FloatOperations {
             long first = pair(f.singleToInt(low(low), mode), f.singleToInt(high(low), mode));
             return write(u, d, first, pair(f.singleToInt(low(high), mode), f.singleToInt(high(high), mode)));
           });
-      SSE.put(
+      sse(
           prefix + "pd2dq",
           (u, d, low, high, imm) -> {
             SseFloats f = u.floats;

@@ -1,24 +1,34 @@
 package org.xenolith.cpu.sse;
 
-import java.util.HashMap;
+import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongBinaryOperator;
+import org.xenolith.isa.Mnemonic;
 
 /** The integer instructions on SSE and MMX registers, by mnemonic. */
 public final class IntegerOperations {
-  private static final Map<String, VectorOperation> SSE = new HashMap<>();
-  private static final Map<String, MmxOperation> MMX = new HashMap<>();
+  private static final Map<Mnemonic, VectorOperation> SSE = new EnumMap<>(Mnemonic.class);
+  private static final Map<Mnemonic, MmxOperation> MMX = new EnumMap<>(Mnemonic.class);
 
   private IntegerOperations() {}
 
   /** The operation of this mnemonic with an SSE register as destination, or null. */
-  public static VectorOperation sse(String mnemonic) {
+  public static VectorOperation sse(Mnemonic mnemonic) {
     return SSE.get(mnemonic);
   }
 
   /** The operation of this mnemonic with an MMX register as destination, or null. */
-  public static MmxOperation mmx(String mnemonic) {
+  public static MmxOperation mmx(Mnemonic mnemonic) {
     return MMX.get(mnemonic);
+  }
+
+  private static void sse(String name, VectorOperation operation) {
+    SSE.put(Mnemonic.valueOf(name.toUpperCase(Locale.ROOT)), operation);
+  }
+
+  private static void mmx(String name, MmxOperation operation) {
+    MMX.put(Mnemonic.valueOf(name.toUpperCase(Locale.ROOT)), operation);
   }
 
   static {
@@ -31,7 +41,7 @@ public final class IntegerOperations {
 
   /** Each half by itself. */
   private static void lanes(String mnemonic, LongBinaryOperator f) {
-    SSE.put(
+    sse(
         mnemonic,
         (u, d, low, high, imm) -> {
           u.xmm[d] = f.applyAsLong(u.xmm[d], low);
@@ -42,7 +52,7 @@ public final class IntegerOperations {
 
   private static void both(String mnemonic, LongBinaryOperator f) {
     lanes(mnemonic, f);
-    MMX.put(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
+    mmx(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
   }
 
   private static void laneWise() {
@@ -114,14 +124,14 @@ public final class IntegerOperations {
 
   /** One count for all lanes: the low half of the source, or the immediate, which the processor passes in its place. */
   private static void shift(String mnemonic, LongBinaryOperator f) {
-    SSE.put(
+    sse(
         mnemonic,
         (u, d, low, high, imm) -> {
           u.xmm[d] = f.applyAsLong(u.xmm[d], low);
           u.xmm[d + 1] = f.applyAsLong(u.xmm[d + 1], low);
           return true;
         });
-    MMX.put(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
+    mmx(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
   }
 
   private static void shifts() {
@@ -133,7 +143,7 @@ public final class IntegerOperations {
     shift("psrlq", IntegerLanes::psrlq);
     shift("psraw", IntegerLanes::psraw);
     shift("psrad", IntegerLanes::psrad);
-    SSE.put(
+    sse(
         "pslldq",
         (u, d, low, high, imm) -> {
           long old = u.xmm[d];
@@ -141,7 +151,7 @@ public final class IntegerOperations {
           u.xmm[d + 1] = IntegerLanes.pslldqHigh(old, u.xmm[d + 1], imm);
           return true;
         });
-    SSE.put(
+    sse(
         "psrldq",
         (u, d, low, high, imm) -> {
           u.xmm[d] = IntegerLanes.psrldqLow(u.xmm[d], u.xmm[d + 1], imm);
@@ -152,7 +162,7 @@ public final class IntegerOperations {
 
   /** The destination's lanes make the low half, the source's lanes the high half. */
   private static void pairs(String mnemonic, LongBinaryOperator f) {
-    SSE.put(
+    sse(
         mnemonic,
         (u, d, low, high, imm) -> {
           u.xmm[d] = f.applyAsLong(u.xmm[d], u.xmm[d + 1]);
@@ -176,11 +186,11 @@ public final class IntegerOperations {
 
   private static void pairsBoth(String mnemonic, LongBinaryOperator f) {
     pairs(mnemonic, f);
-    MMX.put(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
+    mmx(mnemonic, (a, b, imm) -> f.applyAsLong(a, b));
   }
 
   private static void unpack(String suffix, LongBinaryOperator lowLanes, LongBinaryOperator highLanes) {
-    SSE.put(
+    sse(
         "punpckl" + suffix,
         (u, d, low, high, imm) -> {
           long a = u.xmm[d];
@@ -188,7 +198,7 @@ public final class IntegerOperations {
           u.xmm[d + 1] = highLanes.applyAsLong(a, low);
           return true;
         });
-    SSE.put(
+    sse(
         "punpckh" + suffix,
         (u, d, low, high, imm) -> {
           long a = u.xmm[d + 1];
@@ -196,8 +206,8 @@ public final class IntegerOperations {
           u.xmm[d + 1] = highLanes.applyAsLong(a, high);
           return true;
         });
-    MMX.put("punpckl" + suffix, (a, b, imm) -> lowLanes.applyAsLong(a, b));
-    MMX.put("punpckh" + suffix, (a, b, imm) -> highLanes.applyAsLong(a, b));
+    mmx("punpckl" + suffix, (a, b, imm) -> lowLanes.applyAsLong(a, b));
+    mmx("punpckh" + suffix, (a, b, imm) -> highLanes.applyAsLong(a, b));
   }
 
   private static boolean set(VectorUnit u, int d, long low, long high) {
@@ -210,40 +220,40 @@ public final class IntegerOperations {
     unpack("bw", LaneShuffles::unpackLowBytes, LaneShuffles::unpackHighBytes);
     unpack("wd", LaneShuffles::unpackLowWords, LaneShuffles::unpackHighWords);
     unpack("dq", LaneShuffles::unpackLowDwords, LaneShuffles::unpackHighDwords);
-    SSE.put("unpcklps", SSE.get("punpckldq"));
-    SSE.put("unpckhps", SSE.get("punpckhdq"));
+    sse("unpcklps", SSE.get(Mnemonic.PUNPCKLDQ));
+    sse("unpckhps", SSE.get(Mnemonic.PUNPCKHDQ));
     VectorOperation lowQuadwords = (u, d, low, high, imm) -> set(u, d, u.xmm[d], low);
     VectorOperation highQuadwords = (u, d, low, high, imm) -> set(u, d, u.xmm[d + 1], high);
-    SSE.put("punpcklqdq", lowQuadwords);
-    SSE.put("unpcklpd", lowQuadwords);
-    SSE.put("punpckhqdq", highQuadwords);
-    SSE.put("unpckhpd", highQuadwords);
-    SSE.put(
+    sse("punpcklqdq", lowQuadwords);
+    sse("unpcklpd", lowQuadwords);
+    sse("punpckhqdq", highQuadwords);
+    sse("unpckhpd", highQuadwords);
+    sse(
         "pshufb",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.pshufb(u.xmm[d], u.xmm[d + 1], low), LaneShuffles.pshufb(u.xmm[d], u.xmm[d + 1], high)));
-    MMX.put("pshufb", (a, b, imm) -> LaneShuffles.pshufb(a, b));
-    MMX.put("pshufw", (a, b, imm) -> LaneShuffles.pshufw(b, imm));
-    SSE.put(
+    mmx("pshufb", (a, b, imm) -> LaneShuffles.pshufb(a, b));
+    mmx("pshufw", (a, b, imm) -> LaneShuffles.pshufw(b, imm));
+    sse(
         "pshufd",
         (u, d, low, high, imm) -> set(u, d, LaneShuffles.pickDwords(low, high, imm), LaneShuffles.pickDwords(low, high, imm >> 4)));
-    SSE.put("pshuflw", (u, d, low, high, imm) -> set(u, d, LaneShuffles.pshufw(low, imm), high));
-    SSE.put("pshufhw", (u, d, low, high, imm) -> set(u, d, low, LaneShuffles.pshufw(high, imm)));
-    SSE.put(
+    sse("pshuflw", (u, d, low, high, imm) -> set(u, d, LaneShuffles.pshufw(low, imm), high));
+    sse("pshufhw", (u, d, low, high, imm) -> set(u, d, low, LaneShuffles.pshufw(high, imm)));
+    sse(
         "shufps",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.pickDwords(u.xmm[d], u.xmm[d + 1], imm), LaneShuffles.pickDwords(low, high, imm >> 4)));
-    SSE.put("shufpd", (u, d, low, high, imm) -> set(u, d, u.xmm[d + (imm & 1)], (imm & 2) == 0 ? low : high));
-    SSE.put(
+    sse("shufpd", (u, d, low, high, imm) -> set(u, d, u.xmm[d + (imm & 1)], (imm & 2) == 0 ? low : high));
+    sse(
         "palignr",
         (u, d, low, high, imm) -> {
           long a = u.xmm[d];
           long b = u.xmm[d + 1];
           return set(u, d, LaneShuffles.window(low, high, a, b, imm), LaneShuffles.window(low, high, a, b, imm + 8));
         });
-    MMX.put("palignr", (a, b, imm) -> LaneShuffles.window(b, a, 0, 0, imm));
-    SSE.put("phminposuw", (u, d, low, high, imm) -> set(u, d, LaneShuffles.phminposuw(low, high), 0));
-    SSE.put(
+    mmx("palignr", (a, b, imm) -> LaneShuffles.window(b, a, 0, 0, imm));
+    sse("phminposuw", (u, d, low, high, imm) -> set(u, d, LaneShuffles.phminposuw(low, high), 0));
+    sse(
         "mpsadbw",
         (u, d, low, high, imm) -> {
           long block = ((imm & 2) == 0 ? low : high) >>> (imm & 1) * 32;
@@ -253,17 +263,17 @@ public final class IntegerOperations {
           return set(u, d, LaneShuffles.mpsadbw(a, b, block, at), LaneShuffles.mpsadbw(a, b, block, at + 4));
         });
     inserts();
-    SSE.put("movddup", (u, d, low, high, imm) -> set(u, d, low, low));
-    SSE.put(
+    sse("movddup", (u, d, low, high, imm) -> set(u, d, low, low));
+    sse(
         "movsldup",
         (u, d, low, high, imm) -> set(u, d, LaneShuffles.unpackLowDwords(low, low), LaneShuffles.unpackLowDwords(high, high)));
-    SSE.put(
+    sse(
         "movshdup",
         (u, d, low, high, imm) -> set(u, d, LaneShuffles.unpackHighDwords(low, low), LaneShuffles.unpackHighDwords(high, high)));
   }
 
   private static void insert(String mnemonic, int bits) {
-    SSE.put(
+    sse(
         mnemonic,
         (u, d, low, high, imm) -> {
           int at = imm & 128 / bits - 1;
@@ -283,9 +293,9 @@ public final class IntegerOperations {
     insert("pinsrw", 16);
     insert("pinsrd", 32);
     insert("pinsrq", 64);
-    MMX.put("pinsrw", (a, b, imm) -> inserted(a, b, (imm & 3) * 16, 16));
+    mmx("pinsrw", (a, b, imm) -> inserted(a, b, (imm & 3) * 16, 16));
     // The register form picks a dword of the source by bits 7 and 6; for a memory operand the processor passes them as 0.
-    SSE.put(
+    sse(
         "insertps",
         (u, d, low, high, imm) -> {
           long value = (imm & 0x80) == 0 ? low : high;
@@ -300,7 +310,7 @@ public final class IntegerOperations {
 
   private static void widen(String suffix, int from, int to) {
     for (boolean signed : new boolean[] {true, false}) {
-      SSE.put(
+      sse(
           (signed ? "pmovsx" : "pmovzx") + suffix,
           (u, d, low, high, imm) ->
               set(u, d, LaneShuffles.widen(low, from, to, signed), LaneShuffles.widen(low >>> 64 * from / to, from, to, signed)));
@@ -314,25 +324,25 @@ public final class IntegerOperations {
     widen("wd", 16, 32);
     widen("wq", 16, 64);
     widen("dq", 32, 64);
-    SSE.put(
+    sse(
         "pblendw",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.blendWords(u.xmm[d], low, imm), LaneShuffles.blendWords(u.xmm[d + 1], high, imm >> 4)));
-    SSE.put(
+    sse(
         "blendps",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.blendDwords(u.xmm[d], low, imm), LaneShuffles.blendDwords(u.xmm[d + 1], high, imm >> 2)));
-    SSE.put("blendpd", (u, d, low, high, imm) -> set(u, d, (imm & 1) == 0 ? u.xmm[d] : low, (imm & 2) == 0 ? u.xmm[d + 1] : high));
+    sse("blendpd", (u, d, low, high, imm) -> set(u, d, (imm & 1) == 0 ? u.xmm[d] : low, (imm & 2) == 0 ? u.xmm[d + 1] : high));
     // The mask of the variable blends is xmm0.
-    SSE.put(
+    sse(
         "pblendvb",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.pblendvb(u.xmm[d], low, u.xmm[0]), LaneShuffles.pblendvb(u.xmm[d + 1], high, u.xmm[1])));
-    SSE.put(
+    sse(
         "blendvps",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.blendvps(u.xmm[d], low, u.xmm[0]), LaneShuffles.blendvps(u.xmm[d + 1], high, u.xmm[1])));
-    SSE.put(
+    sse(
         "blendvpd",
         (u, d, low, high, imm) ->
             set(u, d, LaneShuffles.blendvpd(u.xmm[d], low, u.xmm[0]), LaneShuffles.blendvpd(u.xmm[d + 1], high, u.xmm[1])));

@@ -74,6 +74,11 @@ public final class X87State {
     control = word & 0x1F3F | 0x40;
   }
 
+  /** What FNSTENV does after its store. */
+  public void maskExceptions() {
+    control |= X87Word.EXCEPTIONS;
+  }
+
   /** FNCLEX. */
   public void clearExceptions() {
     status &= X87Word.CONDITIONS;

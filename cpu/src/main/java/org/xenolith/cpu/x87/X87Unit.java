@@ -333,6 +333,13 @@ public final class X87Unit {
     }
   }
 
+  /** FSTP ST(i) as D9 D8+i: the same without looking whether ST(0) is empty. */
+  public void storeRegisterUnchecked(int i) {
+    state.status &= ~C1;
+    write(i, se(0), sig(0));
+    pop();
+  }
+
   /** FXCH. */
   public void exchange(int i) {
     state.status &= ~C1;
