@@ -1,6 +1,7 @@
 package org.xenolith.cpu;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Decoder;
@@ -14,7 +15,10 @@ import org.xenolith.isa.Instruction;
 public final class CodeCache {
   private static final int TABLE = 1 << 18;
   private static final int MAX_INSTRUCTIONS = 32;
-  private static final int MAX_LENGTH = 15;
+  private static final int MAX_LENGTH = Decoder.MAX_LENGTH;
+
+  /** When more instructions are held than this (some 100 MiB), all are dropped, so that no guest can fill the heap. */
+  private static final int CAPACITY = 750_000;
 
   private final GuestMemory memory;
   private final List<Cpu> cpus = new ArrayList<>();
@@ -27,6 +31,9 @@ public final class CodeCache {
 
   private final Decoder decoder = new Decoder();
   private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
+
+  /** Instructions in valid blocks. */
+  private int held;
 
   // Statistics.
   long decoded, dropped;
@@ -78,6 +85,9 @@ public final class CodeCache {
   }
 
   private Block decode(Cpu cpu, long va, long host) {
+    if (held > CAPACITY) {
+      dropAll();
+    }
     int room = GuestMemory.FRAME_SIZE - (int) (va & GuestMemory.FRAME_SIZE - 1);
     int limit = Math.min(room, MAX_INSTRUCTIONS * MAX_LENGTH);
     Host.get(host, bytes, limit);
@@ -111,12 +121,13 @@ public final class CodeCache {
     enter(mfn);
     b.nextInFrame = byFrame[mfn];
     byFrame[mfn] = b;
-    if (second != 0) {
+    if (second != 0 && frame(second) != mfn) {
       int other = frame(second);
       enter(other);
       b.nextInSecondFrame = byFrame[other];
       byFrame[other] = b;
     }
+    held += ops.length;
     decoded++;
     return b;
   }
@@ -145,50 +156,67 @@ public final class CodeCache {
   }
 
   private void drop(int mfn, long pa, long end) {
-    Block previous = null;
     Block b = byFrame[mfn];
     while (b != null) {
       Block next = next(b, mfn);
-      if (hit(b, mfn, pa, end)) {
-        b.valid = false;
-        dropped++;
-        if (previous == null) {
-          byFrame[mfn] = next;
-        } else {
-          link(previous, mfn, next);
-        }
-        for (Cpu cpu : cpus) {
-          cpu.dropped(b);
-        }
-      } else {
-        previous = b;
+      if (hit(b, pa, end)) {
+        drop(b);
       }
       b = next;
     }
-    if (byFrame[mfn] == null) {
-      memory.setCode(mfn, false);
+  }
+
+  private void drop(Block b) {
+    b.valid = false;
+    held -= b.ops.length;
+    dropped++;
+    int mfn = frame(b.host);
+    unlink(b, mfn);
+    if (b.secondPage != 0 && frame(b.secondPage) != mfn) {
+      unlink(b, frame(b.secondPage));
+    }
+    for (Cpu cpu : cpus) {
+      cpu.dropped(b);
     }
   }
 
-  private void link(Block b, int mfn, Block next) {
-    if (frame(b.host) == mfn) {
-      b.nextInFrame = next;
+  private void dropAll() {
+    for (int mfn = 0; mfn < byFrame.length; mfn++) {
+      while (byFrame[mfn] != null) {
+        drop(byFrame[mfn]);
+      }
+    }
+    Arrays.fill(table, null);
+  }
+
+  private void unlink(Block b, int mfn) {
+    Block next = next(b, mfn);
+    if (byFrame[mfn] == b) {
+      byFrame[mfn] = next;
+      if (next == null) {
+        memory.setCode(mfn, false);
+      }
+      return;
+    }
+    Block previous = byFrame[mfn];
+    while (next(previous, mfn) != b) {
+      previous = next(previous, mfn);
+    }
+    if (frame(previous.host) == mfn) {
+      previous.nextInFrame = next;
     } else {
-      b.nextInSecondFrame = next;
+      previous.nextInSecondFrame = next;
     }
   }
 
-  private boolean hit(Block b, int mfn, long pa, long end) {
-    if (!b.valid) {
-      return true;
-    }
+  private boolean hit(Block b, long pa, long end) {
     long first = memory.machine(b.host);
-    if (frame(b.host) == mfn) {
-      long last = b.secondPage == 0 ? first + b.length : (first | GuestMemory.FRAME_SIZE - 1) + 1;
-      return pa < last && end > first;
+    if (b.secondPage == 0) {
+      return pa < first + b.length && end > first;
     }
-    long start = memory.machine(b.secondPage);
-    int spill = (int) (b.va + b.length & GuestMemory.FRAME_SIZE - 1);
-    return pa < start + spill && end > start;
+    long last = (first | GuestMemory.FRAME_SIZE - 1) + 1;
+    long second = memory.machine(b.secondPage);
+    long spill = b.va + b.length & GuestMemory.FRAME_SIZE - 1;
+    return pa < last && end > first || pa < second + spill && end > second;
   }
 }

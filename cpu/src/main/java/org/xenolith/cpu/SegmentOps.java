@@ -82,7 +82,7 @@ final class SegmentOps {
     boolean good = descriptor != -1 && visible(c, selector, access)
         && ((access & Segments.NOT_SYSTEM) != 0 || knownSystem(access, true));
     if (good) {
-      Operands.setRegister(c, i.reg0, i.width, descriptor >>> 32 & 0x00f_ff00);
+      Operands.setRegister(c, i.reg0, i.width, descriptor >>> 32 & 0x00ff_ff00);
     }
     answer(c, good);
   }

@@ -5,8 +5,8 @@ import java.util.HexFormat;
 import org.xenolith.isa.Instruction;
 
 /**
- * A processor with a little memory for tests: long mode at privilege level 3 (or as set), its first gigabyte of linear addresses mapped to the
- * same machine addresses with 4 KiB pages that user code may write.
+ * A processor with a little memory for tests: long mode at privilege level 3 (or as set), its four megabytes mapped to linear addresses of the
+ * same number with 4 KiB pages that user code may write.
  */
 final class Machine {
   static final int FRAMES = 1024;
@@ -85,6 +85,26 @@ final class Machine {
   /** Runs {@code count} counts at most. */
   Exit run(long count) {
     return cpu.run(clock.now + count);
+  }
+
+  /** Runs until the processor faults; the fault. */
+  Exit.Exception fault() {
+    Exit exit = run(1_000_000);
+    if (exit instanceof Exit.Exception fault) {
+      return fault;
+    }
+    throw new AssertionError(exit + " at 0x" + Long.toHexString(cpu.rip));
+  }
+
+  /** Sets the last-level entry of a linear address and forgets its translation. */
+  Machine map(long va, long entry) {
+    memory.writeLong(entry(va), entry);
+    cpu.mmu.flushPage(va);
+    return this;
+  }
+
+  long entryOf(long va) {
+    return memory.readLong(entry(va));
   }
 
   /** Runs instructions that are to end with a spent budget. */
