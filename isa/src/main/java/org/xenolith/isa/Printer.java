@@ -72,7 +72,7 @@ public final class Printer {
       appendOperand(in, i, text);
     }
     if (in.ripRelative && in.hasMemory()) {
-      text.append("        # ").append(Long.toHexString(in.ea));
+      text.append("        # 0x").append(Long.toHexString(in.ea));
     }
   }
 
@@ -83,6 +83,7 @@ public final class Printer {
       case FCOM, FCOMP, FUCOM, FUCOMP, FXCH -> i == 1 || spec.kind != OperandKind.ST || in.encoding.operandCount() == 1;
       case CMPPS, CMPPD, CMPSS, CMPSD -> i != 2 || in.imm > 7;
       case PCLMULQDQ -> i != 2 || !Mnemonics.namesHalves(in.imm);
+      case ROL, ROR, RCL, RCR, SHL, SHR, SAR -> spec.slot != OperandSpec.Slot.FIXED || spec.kind != OperandKind.IMM;
       case XLAT -> false;
       default -> true;
     };
@@ -101,7 +102,7 @@ public final class Printer {
       }
       case IMM -> appendImmediate(in, spec, text);
       case IMM2 -> text.append("$0x").append(Long.toHexString(in.imm2));
-      case REL -> text.append(Long.toHexString(in.target()));
+      case REL -> text.append("0x").append(Long.toHexString(in.target()));
       case MOFFS -> {
         appendSegment(in, text);
         text.append("0x").append(Long.toHexString(in.ea));
@@ -135,6 +136,9 @@ public final class Printer {
   }
 
   private static int registerWidth(Instruction in, OperandSpec spec) {
+    if (in.kind0 == OperandKind.SEG && in.mnemonic == Mnemonic.MOV) {
+      return Math.max(operandSize(in), 4); // objdump shows a wider source although only 16 bits count
+    }
     return spec.width.bytes(operandSize(in), in.mode);
   }
 

@@ -48,7 +48,7 @@ class AssemblerTest {
       texts.add(in.toString());
       at += in.length;
     }
-    assertThat(texts).containsExactly("dec %rcx", "jne 1000", "call 101a", "lea 0xb(%rip),%rsi        # 1020", "jmp 101a", "ret");
+    assertThat(texts).containsExactly("dec %rcx", "jne 0x1000", "call 0x101a", "lea 0xb(%rip),%rsi        # 0x1020", "jmp 0x101a", "ret");
     assertThat(a.address(data)).isEqualTo(0x1020);
     assertThat(HexFormat.of().formatHex(program, 0x20, 0x2a)).isEqualTo("1a10000000000000" + "6f6b");
   }

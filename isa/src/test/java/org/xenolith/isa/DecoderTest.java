@@ -39,7 +39,7 @@ class DecoderTest {
     "48 41 01 c8, 'add %ecx,%r8d'",
     "3e 64 8b 00, 'mov %fs:(%rax),%eax'",
     "64 3e 8b 00, 'mov %fs:(%rax),%eax'",
-    "67 8b 05 00 00 00 00, 'mov 0x0(%eip),%eax        # 401007'",
+    "67 8b 05 00 00 00 00, 'mov 0x0(%eip),%eax        # 0x401007'",
     "40 88 e0, 'mov %spl,%al'",
     "88 e0, 'mov %ah,%al'",
     "f0 48 0f c7 0f, 'lock cmpxchg16b (%rdi)'",
@@ -131,7 +131,7 @@ class DecoderTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment memory = arena.allocateFrom(ValueLayout.JAVA_BYTE, code);
       Instruction in = new Decoder().decode(memory, 1, code.length, ADDRESS, CpuMode.LONG64);
-      assertThat(in).hasToString("mov 0x10(%rip),%rax        # 401017");
+      assertThat(in).hasToString("mov 0x10(%rip),%rax        # 0x401017");
       assertThat(in.ea).isEqualTo(0x401017);
       assertThat(new Decoder().decode(memory, 1, 7, ADDRESS, CpuMode.LONG64)).isNull();
     }

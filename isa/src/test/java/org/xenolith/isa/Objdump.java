@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -32,6 +33,19 @@ final class Objdump {
           new Rule("(v?pclmul).*", "$1", "likewise; objdump takes bit 1 of the immediate for bit 4 in some"),
           new Rule("(fn.*)\\((8087|287)", "$1", "a remark of objdump's on what processors ignore"),
           new Rule("(vcvtt?pd2u?dq|vcvt(?:pd|u?qq)2ps|vcvtu?si2s[sd]|vfpclassp[sd])[xyzlq]", "$1", "a suffix for the size of memory; VEX and EVEX rows do not tell sizes"));
+
+  /**
+   * Operands are compared, too, but not of VEX and EVEX rows, which do not tell them, not of short branches with 66, whose target objdump
+   * leaves whole, and not of these.
+   */
+  static final Set<Mnemonic> OTHER_OPERANDS =
+      EnumSet.of(
+          // implicit registers are shown
+          Mnemonic.MONITOR, Mnemonic.MONITORX, Mnemonic.MWAIT, Mnemonic.MWAITX, Mnemonic.XLAT,
+          // a register source is shown wider than it is read
+          Mnemonic.LAR, Mnemonic.LSL, Mnemonic.MOVSXD,
+          // the mnemonic may be another, see RULES
+          Mnemonic.NOP, Mnemonic.PCLMULQDQ, Mnemonic.FNENI, Mnemonic.FNDISI, Mnemonic.FNSETPM);
 
   /** What objdump prints in front of mnemonics. */
   private static final Set<String> PREFIXES =
@@ -101,7 +115,12 @@ final class Objdump {
       text = text.replaceFirst("^f", "fn");
     }
     Instruction ours = decoder.decode(code, offset, code.length, at, mode);
-    if (ours == null || ours.length != length || !normalize(mnemonic(text)).equals(normalize(Printer.mnemonic(ours)))) {
+    boolean agree =
+        ours != null
+            && ours.length == length
+            && normalize(mnemonic(text)).equals(normalize(Printer.mnemonic(ours)))
+            && (!comparesOperands(ours) || operands(text).equals(operands(Printer.print(ours))));
+    if (!agree) {
       different++;
       if (differences.size() < 20) {
         differences.add(
@@ -118,6 +137,23 @@ final class Objdump {
       i++;
     }
     return words[i];
+  }
+
+  private static boolean comparesOperands(Instruction in) {
+    boolean shortBranch = in.kind0 == OperandKind.REL && in.encoding.operand(0).width == Width.B;
+    return !in.encoding.isVex()
+        && !in.encoding.isEvex()
+        && !OTHER_OPERANDS.contains(in.mnemonic)
+        && !(shortBranch && in.has(Instruction.OPERAND_SIZE));
+  }
+
+  /** What follows the mnemonic, without comments and without displacements of zero. */
+  private static String operands(String text) {
+    int comment = text.indexOf('#');
+    String[] words = (comment < 0 ? text : text.substring(0, comment)).strip().split("\\s+");
+    String last = words[words.length - 1];
+    boolean has = words.length > 1 && !PREFIXES.contains(words[words.length - 2]) || last.indexOf('%') >= 0;
+    return has ? last.replace("0x0(", "(") : "";
   }
 
   private static String normalize(String mnemonic) {
