@@ -3,19 +3,20 @@ package org.xenolith.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** A distribution's PV kernel, if the environment variable {@code XENOLITH_TEST_KERNEL} or the property of that name leads to one. */
+/** A distribution's PV kernel, if the property {@code xenolith.test.kernel} leads to one. */
 class StockKernelTest {
   private static KernelImage image;
 
   @BeforeAll
   static void read() {
-    String path = System.getProperty("XENOLITH_TEST_KERNEL", System.getenv("XENOLITH_TEST_KERNEL"));
-    assumeTrue(path != null, "XENOLITH_TEST_KERNEL is not set");
-    image = KernelImage.read(Path.of(path));
+    Path path = Path.of(System.getProperty("xenolith.test.kernel", "none"));
+    assumeTrue(Files.isReadable(path), "no kernel at " + path + ": ./xenolith kernel fetch gets one");
+    image = KernelImage.read(path);
   }
 
   @Test

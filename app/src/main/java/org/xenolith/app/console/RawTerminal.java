@@ -21,7 +21,9 @@ public final class RawTerminal implements AutoCloseable {
 
   public static RawTerminal open() {
     try {
-      RawTerminal raw = new RawTerminal(TerminalBuilder.builder().system(true).dumb(false).build());
+      // Without graphemeCluster(false) JLine asks the terminal questions, whose answers the guest would take for typed keys.
+      Terminal terminal = TerminalBuilder.builder().system(true).dumb(false).graphemeCluster(false).build();
+      RawTerminal raw = new RawTerminal(terminal);
       Runtime.getRuntime().addShutdownHook(raw.atExit);
       raw.terminal.enterRawMode();
       Attributes attributes = raw.terminal.getAttributes();

@@ -71,23 +71,20 @@ public final class CacheFolder {
     return target;
   }
 
-  /** Makes a pointer file hold a name, atomically. */
-  void point(String pointer, String name) throws IOException {
-    Path target = root.resolve(pointer);
+  /** Makes the symbolic link {@code link} lead to a file below the cache, in place of what it led to. */
+  void link(String link, Path file) throws IOException {
+    Path target = root.resolve(link);
     Files.createDirectories(target.getParent());
-    Path aside = Files.createTempFile(target.getParent(), "pointer-", "");
-    Files.writeString(aside, name + "\n");
-    Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Path aside = target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());
+    Files.deleteIfExists(aside);
+    Files.createSymbolicLink(aside, target.getParent().relativize(file));
+    Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE);
   }
 
-  /** The folder a pointer file names, if both exist. */
-  Optional<Path> pointee(String pointer) throws IOException {
-    Path file = root.resolve(pointer);
-    if (!Files.isReadable(file)) {
-      return Optional.empty();
-    }
-    Path folder = root.resolve(Files.readString(file).strip());
-    return Files.isDirectory(folder) ? Optional.of(folder) : Optional.empty();
+  /** The file a symbolic link leads to, if it is there. */
+  Optional<Path> linked(String link) throws IOException {
+    Path file = root.resolve(link);
+    return Files.isRegularFile(file) ? Optional.of(file.toRealPath()) : Optional.empty();
   }
 
   /** Deletes a folder and all in it. */

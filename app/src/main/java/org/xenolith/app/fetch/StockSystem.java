@@ -20,8 +20,11 @@ import org.xenolith.app.Progress;
 public final class StockSystem {
   private static final String META_PACKAGE = "linux-image-amd64";
   private static final String BUSYBOX_PACKAGE = "busybox-static";
-  private static final String KERNEL_POINTER = "debian/kernel/newest";
-  private static final String BUSYBOX_POINTER = "debian/busybox/newest";
+
+  /** Links to the newest that was fetched, as Debian has them in its root folder. */
+  private static final String KERNEL_LINK = "debian/vmlinuz";
+
+  private static final String BUSYBOX_LINK = "debian/busybox";
 
   private final CacheFolder cache;
   private final Progress progress;
@@ -39,7 +42,7 @@ public final class StockSystem {
   /** The kernel in the cache, or the newest that apt offers, fetched now. */
   public Path kernel() {
     try {
-      Optional<Path> cached = cachedFile(KERNEL_POINTER, StockSystem::isKernel);
+      Optional<Path> cached = cache.linked(KERNEL_LINK);
       return cached.isPresent() ? cached.get() : fetchKernel();
     } catch (IOException e) {
       throw failed("the stock kernel", e);
@@ -58,7 +61,7 @@ public final class StockSystem {
   /** A static busybox for x86-64: the one in the cache, or the newest that apt offers, fetched now. */
   public Path busybox() {
     try {
-      Optional<Path> cached = cachedFile(BUSYBOX_POINTER, path -> path.equals("busybox"));
+      Optional<Path> cached = cache.linked(BUSYBOX_LINK);
       if (cached.isPresent()) {
         return cached.get();
       }
@@ -67,7 +70,7 @@ public final class StockSystem {
             "no busybox for an initramfs: this system has no apt-get to get one", "give an initrd of your own with --initrd FILE");
       }
       Apt.Offer offer = offered(BUSYBOX_PACKAGE);
-      return fetch(offer, "debian/busybox/", BUSYBOX_POINTER, path -> path.equals("bin/busybox") || path.equals("usr/bin/busybox"));
+      return fetch(offer, BUSYBOX_LINK, path -> path.equals("bin/busybox") || path.equals("usr/bin/busybox"));
     } catch (IOException e) {
       throw failed("busybox", e);
     } finally {
@@ -82,7 +85,7 @@ public final class StockSystem {
     try {
       Apt.Offer meta = offered(META_PACKAGE);
       String name = Apt.kernelPackage(meta).orElseThrow(() -> new IOException(META_PACKAGE + " names no kernel: " + meta.depends()));
-      return fetch(offered(name), "debian/kernel/", KERNEL_POINTER, path -> path.startsWith("boot/vmlinuz-"));
+      return fetch(offered(name), KERNEL_LINK, path -> path.startsWith("boot/vmlinuz-"));
     } finally {
       progress.end();
     }
@@ -98,11 +101,11 @@ public final class StockSystem {
     return offer.orElseThrow(() -> new IOException("the system's package sources offer no package " + name));
   }
 
-  private Path fetch(Apt.Offer first, String folder, String pointer, Predicate<String> wanted) throws IOException {
+  private Path fetch(Apt.Offer first, String link, Predicate<String> wanted) throws IOException {
     Path work = cache.newWorkFolder();
     try {
       Apt.Offer offer = first;
-      Optional<Path> known = known(offer, folder, pointer);
+      Optional<Path> known = known(offer, link);
       if (known.isPresent()) {
         return known.get();
       }
@@ -126,26 +129,29 @@ public final class StockSystem {
       String path = found.orElseThrow(() -> new IOException("the package " + first.name() + " holds no such file"));
       Path file = Files.move(part, complete.resolve(Path.of(path).getFileName()));
       Files.setPosixFilePermissions(complete, PosixFilePermissions.fromString("rwxr-xr-x"));
-      String name = folder + folderName(offer);
-      Path published = cache.publish(complete, name);
-      cache.point(pointer, name);
-      return published.resolve(file.getFileName());
+      Path published = cache.publish(complete, folderName(offer)).resolve(file.getFileName());
+      cache.link(link, published);
+      return published;
     } finally {
       CacheFolder.delete(work);
     }
   }
 
-  private Optional<Path> known(Apt.Offer offer, String folder, String pointer) throws IOException {
-    String name = folder + folderName(offer);
-    if (!Files.isDirectory(cache.root().resolve(name))) {
+  /** The file of this very package, if an earlier run fetched it. */
+  private Optional<Path> known(Apt.Offer offer, String link) throws IOException {
+    Path folder = cache.root().resolve(folderName(offer));
+    if (!Files.isDirectory(folder)) {
       return Optional.empty();
     }
-    cache.point(pointer, name);
-    return cachedFile(pointer, path -> true);
+    try (Stream<Path> files = Files.list(folder)) {
+      Path file = files.findFirst().orElseThrow(() -> new IOException(folder + " is empty: delete it"));
+      cache.link(link, file);
+      return Optional.of(file);
+    }
   }
 
   private static String folderName(Apt.Offer offer) {
-    return offer.name() + "_" + offer.version().replace(':', '-').replace('/', '-');
+    return "debian/" + offer.name() + "_" + offer.version().replace(':', '-').replace('/', '-');
   }
 
   private Path download(Apt.Offer offer, Path folder) throws IOException {
@@ -157,16 +163,6 @@ public final class StockSystem {
 
   private static String megabytes(long bytes) {
     return "%.1f MB".formatted(bytes / 1e6);
-  }
-
-  private Optional<Path> cachedFile(String pointer, Predicate<String> wanted) throws IOException {
-    Optional<Path> folder = cache.pointee(pointer);
-    if (folder.isEmpty()) {
-      return Optional.empty();
-    }
-    try (Stream<Path> files = Files.list(folder.get())) {
-      return files.filter(file -> wanted.test(file.getFileName().toString())).findFirst();
-    }
   }
 
   private static boolean isKernel(String name) {

@@ -28,8 +28,8 @@ class StockSystemTest {
     CacheFolder cache = new CacheFolder(temp);
     Path work = cache.newWorkFolder();
     Files.writeString(work.resolve("vmlinuz-6"), "a kernel");
-    cache.publish(work, "debian/kernel/linux-image-6_1");
-    cache.point("debian/kernel/newest", "debian/kernel/linux-image-6_1");
+    Path published = cache.publish(work, "debian/linux-image-6_1");
+    cache.link("debian/vmlinuz", published.resolve("vmlinuz-6"));
     assertThat(new StockSystem(cache, progress, NO_PROGRAMS).kernel()).hasContent("a kernel").hasFileName("vmlinuz-6");
   }
 
@@ -45,10 +45,13 @@ class StockSystemTest {
   }
 
   @Test
-  void aPointerToAFolderThatIsGoneCountsForNothing() throws Exception {
+  void aLinkThatIsChangedLeadsToTheNewFileAndOneToAFileThatIsGoneCountsForNothing() throws Exception {
     CacheFolder cache = new CacheFolder(temp);
-    cache.point("debian/kernel/newest", "debian/kernel/gone");
-    assertThat(cache.pointee("debian/kernel/newest")).isEmpty();
+    Path file = Files.createFile(temp.resolve("new"));
+    cache.link("debian/vmlinuz", temp.resolve("gone"));
+    assertThat(cache.linked("debian/vmlinuz")).isEmpty();
+    cache.link("debian/vmlinuz", file);
+    assertThat(cache.linked("debian/vmlinuz")).hasValue(file.toRealPath());
   }
 
   @Test
