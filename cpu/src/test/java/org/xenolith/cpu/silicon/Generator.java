@@ -215,7 +215,8 @@ final class Generator {
       registers[Cpu.RDI] = address();
     }
     if (row.mnemonic == Mnemonic.ENTER) {
-      registers[Cpu.RBP] = address();
+      // What it copies from below rbp must lie in a window, too.
+      registers[Cpu.RBP] = address() & ~127 | 64;
     }
     if (row.mnemonic == Mnemonic.XLAT) {
       registers[Cpu.RBX] = address();
