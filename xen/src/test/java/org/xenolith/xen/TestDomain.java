@@ -9,8 +9,9 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
 import org.xenolith.machine.EventQueue;
+import org.xenolith.xen.mm.PvMmu;
 
-/** A domain with 2 MiB of memory at linear addresses equal to machine addresses, for tests of hypercalls. */
+/** A domain whose linear addresses of the first 2 MiB are equal to machine addresses, for tests of hypercalls. Below 1 MiB is for the tests. */
 public final class TestDomain {
   /** The frame of shared_info. */
   public static final long SHARED_INFO_MFN = 8;
@@ -28,11 +29,14 @@ public final class TestDomain {
   public final Domain domain;
 
   public TestDomain(int vcpus) {
-    memory = new GuestMemory(Arena.ofAuto().allocate(512 * GuestMemory.FRAME_SIZE, GuestMemory.FRAME_SIZE));
+    long frames = PvMmu.machineFrames(1024);
+    memory = new GuestMemory(Arena.ofAuto().allocate(frames * GuestMemory.FRAME_SIZE, GuestMemory.FRAME_SIZE));
     Clock clock = new Clock();
     CodeCache code = new CodeCache(memory);
     Hypervisor xen = new Hypervisor(memory, clock, new EventQueue(), code, Observer.NONE);
     domain = new Domain(xen, 1);
+    domain.maxPages = 2048;
+    xen.domains.add(domain);
     domain.sharedInfoMfn = SHARED_INFO_MFN;
     memory.writeLong(L4, L3 | PRESENT_WRITABLE_USER);
     memory.writeLong(L3, L2 | PRESENT_WRITABLE_USER);
