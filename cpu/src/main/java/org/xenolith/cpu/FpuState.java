@@ -56,39 +56,31 @@ final class FpuState {
     X87Ops.checkPending(c);
   }
 
-  // Images. All bytes are checked before the first is written, the last one first: that is where processors report a fault.
-  // An alignment check (EFLAGS.AC) is not made, so what is not aligned goes byte by byte.
+  // Images. All bytes are checked before the first is written. Where an image crosses into a page that faults, processors
+  // report its last byte. Environments are accessed by their fields; of the larger ones alignment is not checked, so they go by bytes.
 
-  private static void checkWritable(Cpu c, long va, int size) {
+  private static void checkWritable(Cpu c, long va, int size, int step) {
+    c.mmu.checkWritable(va, step);
     c.mmu.checkWritable(va + size - 1, 1);
-    c.mmu.checkWritable(va, size);
   }
 
-  private static void write(Cpu c, long va, int size) {
-    long[] image = c.fpuImage;
-    int at = 0;
-    if ((va & 7) == 0) {
-      for (; at + 8 <= size; at += 8) {
-        c.mmu.write64(va + at, image[at >> 3]);
-      }
-    }
-    for (; at < size; at++) {
-      c.mmu.write8(va + at, (int) (image[at >> 3] >>> (at & 7) * 8));
-    }
-  }
-
-  private static void read(Cpu c, long va, int size) {
+  private static void checkReadable(Cpu c, long va, int size, int step) {
+    c.mmu.checkReadable(va, step);
     c.mmu.checkReadable(va + size - 1, 1);
-    long[] image = c.fpuImage;
-    int at = 0;
-    if ((va & 7) == 0) {
-      for (; at + 8 <= size; at += 8) {
-        image[at >> 3] = c.mmu.read64(va + at);
-      }
+  }
+
+  private static void write(Cpu c, long va, int size, int step) {
+    for (int at = 0; at < size; at += step) {
+      c.mmu.write(va + at, step, c.fpuImage[at >> 3] >>> (at & 7) * 8);
     }
-    for (; at < size; at++) {
+  }
+
+  private static void read(Cpu c, long va, int size, int step) {
+    long[] image = c.fpuImage;
+    for (int at = 0; at < size; at += step) {
+      long value = c.mmu.read(va + at, step);
       int shift = (at & 7) * 8;
-      image[at >> 3] = image[at >> 3] & ~(0xffL << shift) | (long) c.mmu.read8(va + at) << shift;
+      image[at >> 3] = shift == 0 ? value : image[at >> 3] | value << shift;
     }
   }
 
@@ -97,16 +89,19 @@ final class FpuState {
     boolean wide = i.width != 2;
     int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
     long va = c.ea(i);
-    checkWritable(c, va, size);
+    checkWritable(c, va, size, wide ? 4 : 2);
     X87Images.storeEnvironment(c.x87.state, c.fpuImage, wide);
-    write(c, va, size);
+    write(c, va, size, wide ? 4 : 2);
     c.x87.state.maskExceptions();
   }
 
   private static void fldenv(Cpu c, Instruction i) {
     checkWaiting(c);
     boolean wide = i.width != 2;
-    read(c, c.ea(i), wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16);
+    int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
+    long va = c.ea(i);
+    checkReadable(c, va, size, wide ? 4 : 2);
+    read(c, va, size, wide ? 4 : 2);
     X87Images.loadEnvironment(c.x87.state, c.fpuImage, wide);
   }
 
@@ -115,16 +110,19 @@ final class FpuState {
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
-    checkWritable(c, va, size);
+    checkWritable(c, va, size, 1);
     X87Images.save(c.x87.state, c.fpuImage, wide);
-    write(c, va, size);
+    write(c, va, size, 1);
     c.x87.state.initialize();
   }
 
   private static void frstor(Cpu c, Instruction i) {
     checkWaiting(c);
     boolean wide = i.width != 2;
-    read(c, c.ea(i), wide ? X87Images.SAVE_32 : X87Images.SAVE_16);
+    int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
+    long va = c.ea(i);
+    checkReadable(c, va, size, 1);
+    read(c, va, size, 1);
     X87Images.restore(c.x87.state, c.fpuImage, wide);
   }
 
@@ -150,22 +148,22 @@ final class FpuState {
 
   private static void fxsave(Cpu c, Instruction i) {
     long va = fxArea(c, i);
-    checkWritable(c, va, FXSAVE_SIZE);
+    checkWritable(c, va, FXSAVE_SIZE, 8);
     long[] image = c.fpuImage;
     java.util.Arrays.fill(image, 0);
     X87Images.fxsave(c.x87.state, image, i.width == 8);
     image[X87Images.FXSAVE_MXCSR / 8] = c.vector.floats.mxcsr | (long) Mxcsr.WRITABLE << 32;
     int end = xmmEnd(i);
     System.arraycopy(c.xmm, 0, image, X87Images.FXSAVE_XMM / 8, (end - X87Images.FXSAVE_XMM) / 8);
-    write(c, va, i.mode == CpuMode.LONG64 ? X87Images.FXSAVE_WRITTEN : end);
+    write(c, va, i.mode == CpuMode.LONG64 ? X87Images.FXSAVE_WRITTEN : end, 8);
   }
 
   /** #GP if MXCSR in the image has a reserved bit set; then nothing is restored. */
   private static void fxrstor(Cpu c, Instruction i) {
     long va = fxArea(c, i);
-    c.mmu.checkReadable(va + FXSAVE_SIZE - 1, 1);
+    checkReadable(c, va, FXSAVE_SIZE, 8);
     int end = xmmEnd(i);
-    read(c, va, end);
+    read(c, va, end, 8);
     long[] image = c.fpuImage;
     int mxcsr = (int) image[X87Images.FXSAVE_MXCSR / 8];
     if ((mxcsr & ~Mxcsr.WRITABLE) != 0) {

@@ -215,8 +215,9 @@ public final class Mmu {
     return low;
   }
 
+  /** #AC for an operand of 16 bytes where alignment is checked; an address that is not canonical has a fault of its own. */
   private void checkAlignment16(long va) {
-    if (checkAlignment && (va & 15) != 0) {
+    if (checkAlignment && (va & 15) != 0 && canonical(va) && canonical(va + 15)) {
       throw cpu.fault(Fault.AC, 0);
     }
   }

@@ -125,7 +125,9 @@ final class SseMoves {
   static void storeMasked(Cpu c, Instruction i, int size, int mask, long low, long high) {
     long start = c.r[Cpu.RDI];
     long addresses = -1L >>> 64 - 8 * i.addressWidth;
-    c.mmu.checkWritable(c.linear(i.segment, start & addresses), size);
+    long va = c.linear(i.segment, start & addresses);
+    c.mmu.checkWritable(va, 8); // where alignment is checked, it is that of 8 bytes
+    c.mmu.checkWritable(va, size);
     for (int rest = mask; rest != 0; rest &= rest - 1) {
       int n = Integer.numberOfTrailingZeros(rest);
       long half = n < 8 ? low : high;

@@ -95,10 +95,10 @@ final class X87Ops {
 
       case FST -> store(i, false);
       case FSTP -> store(i, true);
-      case FIST -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareInteger(n.memoryWidth * 8, false), false));
-      case FISTP -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareInteger(n.memoryWidth * 8, false), true));
-      case FISTTP -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareInteger(n.memoryWidth * 8, true), true));
-      case FBSTP -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareDecimal(), true));
+      case FIST -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareInteger(n.memoryWidth * 8, false), false));
+      case FISTP -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareInteger(n.memoryWidth * 8, false), true));
+      case FISTTP -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareInteger(n.memoryWidth * 8, true), true));
+      case FBSTP -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareDecimal(), true));
 
       case FXCH -> waiting((c, x, n) -> x.exchange(n.reg1));
       case FCMOVB -> moveIf(2);
@@ -243,20 +243,26 @@ final class X87Ops {
       return waiting((c, x, n) -> x.storeRegister(n.reg0, pop));
     }
     return switch (i.memoryWidth) {
-      case 4 -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareSingle(), pop));
-      case 8 -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareDouble(), pop));
-      default -> waiting((c, x, n) -> storeValue(c, x, n, x.prepareExtended(), pop));
+      case 4 -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareSingle(), pop));
+      case 8 -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareDouble(), pop));
+      default -> waiting((c, x, n) -> storeValue(c, x, n, writable(c, n), x.prepareExtended(), pop));
     };
   }
 
-  /** The second half of a store: the write may fault, and nothing has changed until it is done. */
-  private static void storeValue(Cpu c, X87Unit x87, Instruction i, boolean prepared, boolean pop) {
+  /** The address of a store, which is checked even if an unmasked exception then keeps memory as it is. */
+  private static long writable(Cpu c, Instruction i) {
+    long va = c.ea(i);
+    c.mmu.checkWritable(va, Math.min(i.memoryWidth, 8)); // where alignment is checked, an extended number's is that of 8 bytes
+    c.mmu.checkWritable(va, i.memoryWidth);
+    return va;
+  }
+
+  /** The second half of a store, after the value was prepared. */
+  private static void storeValue(Cpu c, X87Unit x87, Instruction i, long va, boolean prepared, boolean pop) {
     if (!prepared) {
       return;
     }
-    long va = c.ea(i);
     if (i.memoryWidth == 10) {
-      c.mmu.checkWritable(va, 10);
       c.mmu.write64(va, x87.storeLow);
       c.mmu.write16(va + 8, x87.storeHigh);
     } else {

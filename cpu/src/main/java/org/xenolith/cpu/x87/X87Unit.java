@@ -333,11 +333,14 @@ public final class X87Unit {
     }
   }
 
-  /** FSTP ST(i) as D9 D8+i: the same without looking whether ST(0) is empty. */
+  /** FSTP ST(i) as D9 D8+i: an empty ST(0) is no fault, only popped. */
   public void storeRegisterUnchecked(int i) {
-    state.status &= ~C1;
-    write(i, se(0), sig(0));
-    pop();
+    if (isEmpty(0)) {
+      state.status &= ~C1;
+      pop();
+    } else {
+      storeRegister(i, true);
+    }
   }
 
   /** FXCH. */
