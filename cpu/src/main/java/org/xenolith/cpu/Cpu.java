@@ -213,7 +213,7 @@ public final class Cpu {
     pendingDebug = 0;
     if (f.vector == Fault.GP && f.address != 0) {
       // A non-canonical address: the stack segment has a fault of its own (AMD64 APM volume 2, 8.2.13).
-      boolean operand = i.hasMemory() && ea(i) == f.address;
+      boolean operand = i.hasMemory() && (!usesStack(i) || ea(i) == f.address);
       if (operand ? i.segment == Instruction.SS : usesStack(i)) {
         f.vector = Fault.SS;
       }

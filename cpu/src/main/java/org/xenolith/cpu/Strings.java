@@ -214,8 +214,13 @@ final class Strings {
     int width = i.width;
     int shift = Operands.shift(width);
     for (int left = limit(c, i); left > 0; left--) {
-      long a = c.mmu.read(source(c, i, width), width);
-      Arithmetic.sub(c, a, c.mmu.read(destination(c, i, width, false), width), shift);
+      long source = source(c, i, width);
+      long destination = destination(c, i, width, false);
+      if (!Mmu.canonical(destination)) {
+        throw c.nonCanonical(destination);
+      }
+      long a = c.mmu.read(source, width);
+      Arithmetic.sub(c, a, c.mmu.read(destination, width), shift);
       advance(c, i, Cpu.RSI, width);
       advance(c, i, Cpu.RDI, width);
       count(c, i, 1);

@@ -8,19 +8,19 @@ import java.lang.foreign.ValueLayout;
  * also how the host's side reads and writes it; the layout is given here once.
  *
  * <p>The instruction stands at {@link #CODE_VA}, in a page otherwise full of INT3, so that whatever it does ends in a trap. Two data pages
- * follow one another at {@link #DATA_VA}; the page behind them does not exist. The case sets the bytes around their boundary (the crossing
- * window) and at their end (the edge window).
+ * follow one another at {@link #DATA_VA}; the page behind them does not exist. They are zero but for the bytes around their boundary (the
+ * crossing window) and at their end (the edge window).
  */
 final class Case {
-  static final int SIZE = 4096;
+  static final int SIZE = 5 * 4096;
 
   static final long CODE_PAGE_VA = 0x1000_0000L;
   static final long CODE_VA = CODE_PAGE_VA + 2048;
   static final long DATA_VA = 0x2000_0000L;
-  static final int DATA_PAGES = 2;
+  static final int DATA_SIZE = 2 * 4096;
   static final int WINDOW = 512;
   static final long CROSSING_VA = DATA_VA + 4096 - WINDOW / 2;
-  static final long EDGE_VA = DATA_VA + 2 * 4096 - WINDOW;
+  static final long EDGE_VA = DATA_VA + DATA_SIZE - WINDOW;
 
   // Before.
   static final int REGISTERS = 0;
@@ -29,13 +29,13 @@ final class Case {
   static final int CODE_ROOM = 32;
   static final int FX = 256;
   static final int FX_SIZE = 512;
-  static final int DATA = 768;
+  static final int DATA = 4096;
 
   // After: what Linux's struct sigcontext holds, in its order.
   static final int CONTEXT = 1792;
   static final int CONTEXT_SIZE = 23 * 8;
   static final int FX_AFTER = 2048;
-  static final int DATA_AFTER = 2560;
+  static final int DATA_AFTER = DATA + DATA_SIZE;
 
   /** The places of the general registers in struct sigcontext (Linux, arch/x86/include/uapi/asm/sigcontext.h), by register number. */
   private static final int[] CONTEXT_REGISTER = {13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7};
@@ -93,12 +93,15 @@ final class Case {
     MemorySegment.copy(image, 0, at, ValueLayout.JAVA_BYTE, FX, FX_SIZE);
   }
 
-  byte[] data() {
-    return at.asSlice(DATA, 2 * WINDOW).toArray(ValueLayout.JAVA_BYTE);
+  MemorySegment data() {
+    return at.asSlice(DATA, DATA_SIZE);
   }
 
-  void data(byte[] both) {
-    MemorySegment.copy(both, 0, at, ValueLayout.JAVA_BYTE, DATA, 2 * WINDOW);
+  /** Sets the two windows, the crossing window first. */
+  void data(byte[] windows) {
+    data().fill((byte) 0);
+    MemorySegment.copy(windows, 0, at, ValueLayout.JAVA_BYTE, DATA + CROSSING_VA - DATA_VA, WINDOW);
+    MemorySegment.copy(windows, WINDOW, at, ValueLayout.JAVA_BYTE, DATA + EDGE_VA - DATA_VA, WINDOW);
   }
 
   long registerAfter(int n) {
@@ -151,11 +154,7 @@ final class Case {
     MemorySegment.copy(image, 0, at, ValueLayout.JAVA_BYTE, FX_AFTER, FX_SIZE);
   }
 
-  byte[] dataAfter() {
-    return at.asSlice(DATA_AFTER, 2 * WINDOW).toArray(ValueLayout.JAVA_BYTE);
-  }
-
-  void dataAfter(byte[] both) {
-    MemorySegment.copy(both, 0, at, ValueLayout.JAVA_BYTE, DATA_AFTER, 2 * WINDOW);
+  MemorySegment dataAfter() {
+    return at.asSlice(DATA_AFTER, DATA_SIZE);
   }
 }

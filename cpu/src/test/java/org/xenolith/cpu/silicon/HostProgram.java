@@ -80,7 +80,7 @@ final class HostProgram {
     map(SHARED_VA, sharedSize, PROT_RW, MAP_SHARED_FIXED);
     set(R8, -1);
     map(Case.CODE_PAGE_VA, 4096, PROT_RWX, MAP_ANONYMOUS_FIXED);
-    map(Case.DATA_VA, 4096 * Case.DATA_PAGES, PROT_RW, MAP_ANONYMOUS_FIXED);
+    map(Case.DATA_VA, Case.DATA_SIZE, PROT_RW, MAP_ANONYMOUS_FIXED);
     map(SIGNAL_STACK_VA, SIGNAL_STACK_SIZE, PROT_RW, MAP_ANONYMOUS_FIXED);
     set(RAX, 0xcc);
     set(RDI, Case.CODE_PAGE_VA);
@@ -143,8 +143,7 @@ final class HostProgram {
     jumpBack(waitLoop);
     land(more);
     load(R15, shared(CURRENT));
-    copy(R15, Case.DATA, Case.CROSSING_VA, Case.WINDOW);
-    copy(R15, Case.DATA + Case.WINDOW, Case.EDGE_VA, Case.WINDOW);
+    copy(R15, Case.DATA, Case.DATA_VA, Case.DATA_SIZE);
     copy(R15, Case.CODE, Case.CODE_VA, Case.CODE_ROOM);
     emit("FXRSTOR M", 8, mem(R15, Case.FX));
     set(RAX, Case.CODE_VA);
@@ -166,10 +165,8 @@ final class HostProgram {
     copy(R9, SIGCONTEXT, R15, Case.CONTEXT, Case.CONTEXT_SIZE);
     load(R10, mem(R9, SIGCONTEXT_FPSTATE));
     copy(R10, 0, R15, Case.FX_AFTER, Case.FX_SIZE);
-    set(R10, Case.CROSSING_VA);
-    copy(R10, 0, R15, Case.DATA_AFTER, Case.WINDOW);
-    set(R10, Case.EDGE_VA);
-    copy(R10, 0, R15, Case.DATA_AFTER + Case.WINDOW, Case.WINDOW);
+    set(R10, Case.DATA_VA);
+    copy(R10, 0, R15, Case.DATA_AFTER, Case.DATA_SIZE);
     emit("ADD Ev,Iz", 8, shared(CURRENT), Operand.imm(Case.SIZE));
     emit("ADD Ev,Ibs", 8, shared(LEFT), Operand.imm(-1));
     toFirstCase = jumpForward("JMP Jz", -1);

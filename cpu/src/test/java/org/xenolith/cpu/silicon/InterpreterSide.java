@@ -71,9 +71,7 @@ final class InterpreterSide {
   void run(Case c) {
     byte[] code = c.code();
     memory.write(CODE_PA + (Case.CODE_VA & PAGE - 1), code, 0, code.length);
-    byte[] data = c.data();
-    memory.write(DATA_PA + (Case.CROSSING_VA - Case.DATA_VA), data, 0, Case.WINDOW);
-    memory.write(DATA_PA + (Case.EDGE_VA - Case.DATA_VA), data, Case.WINDOW, Case.WINDOW);
+    memory.write(DATA_PA, c.data());
     memory.write(HELPER_PA + 0x800, c.fx(), 0, Case.FX_SIZE);
     cpu.setRflags(Cpu.IF);
     helper(HELPER_VA);
@@ -100,9 +98,9 @@ final class InterpreterSide {
     byte[] fx = new byte[Case.FX_SIZE];
     memory.read(HELPER_PA + 0x800, fx, 0, fx.length);
     c.fxAfter(fx);
-    memory.read(DATA_PA + (Case.CROSSING_VA - Case.DATA_VA), data, 0, Case.WINDOW);
-    memory.read(DATA_PA + (Case.EDGE_VA - Case.DATA_VA), data, Case.WINDOW, Case.WINDOW);
-    c.dataAfter(data);
+    for (int page = 0; page < Case.DATA_SIZE / PAGE; page++) {
+      c.dataAfter().asSlice(page * PAGE, PAGE).copyFrom(memory.frame(DATA_PA / PAGE + page));
+    }
   }
 
   private void helper(long va) {

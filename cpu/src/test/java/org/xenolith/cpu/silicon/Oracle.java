@@ -1,5 +1,7 @@
 package org.xenolith.cpu.silicon;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -60,20 +62,17 @@ final class Oracle {
     differ(found, "rflags", host.rflagsAfter() & flags, ours.rflagsAfter() & flags);
     byte[] theirs = FxState.comparable(host.fxAfter());
     byte[] mine = FxState.comparable(ours.fxAfter());
-    for (int at = 0; at < theirs.length; at++) {
-      if (theirs[at] != mine[at]) {
-        int from = at & ~7;
+    for (int n = 0; n < theirs.length; n++) {
+      if (theirs[n] != mine[n]) {
+        int from = n & ~7;
         found.add("fxsave+" + from + ": " + hex(theirs, from, 8) + ", ours " + hex(mine, from, 8));
-        at = from + 7;
+        n = from + 7;
       }
     }
-    byte[] data = host.dataAfter();
-    byte[] ourData = ours.dataAfter();
-    int at = Arrays.mismatch(data, ourData);
+    long at = host.dataAfter().mismatch(ours.dataAfter());
     if (at >= 0) {
-      int from = Math.min(at, data.length - 16);
-      long va = at < Case.WINDOW ? Case.CROSSING_VA + from : Case.EDGE_VA + from - Case.WINDOW;
-      found.add("memory at " + Long.toHexString(va) + ": " + hex(data, from, 16) + ", ours " + hex(ourData, from, 16));
+      long from = Math.min(at, Case.DATA_SIZE - 16);
+      found.add("memory at " + Long.toHexString(Case.DATA_VA + from) + ": " + hex(host.dataAfter(), from) + ", ours " + hex(ours.dataAfter(), from));
     }
     return found;
   }
@@ -99,6 +98,10 @@ final class Oracle {
     if (host != ours) {
       found.add(what + ": " + Long.toHexString(host) + ", ours " + Long.toHexString(ours));
     }
+  }
+
+  private static String hex(MemorySegment bytes, long from) {
+    return hex(bytes.asSlice(from, 16).toArray(ValueLayout.JAVA_BYTE), 0, 16);
   }
 
   private static String hex(byte[] bytes, int from, int length) {
