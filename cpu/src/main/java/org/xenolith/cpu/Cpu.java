@@ -578,6 +578,37 @@ public final class Cpu {
     return last;
   }
 
+  /** The registers as text of several lines, for traces and bad ends. */
+  public String dump() {
+    StringBuilder text = new StringBuilder(1200);
+    text.append("rip=%016x rflags=%06x [%s] cpl=%d %s%n".formatted(rip, rflags(), flagNames(), cpl, mode));
+    for (int n = 0; n < 16; n++) {
+      text.append("%-3s=%016x".formatted(REGISTER_NAMES[n], r[n])).append((n & 3) == 3 ? "\n" : "  ");
+    }
+    for (int s = 0; s < 6; s++) {
+      text.append("%s=%04x base %016x limit %08x rights %04x%s".formatted(
+          SEGMENT_NAMES[s], selector[s], segmentBase[s], segmentLimit[s], segmentAccess[s], (s & 1) == 1 ? "\n" : "  "));
+    }
+    text.append("cr0=%08x cr2=%016x cr3=%016x cr4=%06x efer=%04x%n".formatted(cr0, cr2, cr3, cr4, efer));
+    text.append("dr6=%08x dr7=%08x retired=%d clock=%d%n".formatted(dr[6], dr[7], retired, clock.now));
+    return text.toString();
+  }
+
+  private static final String[] REGISTER_NAMES = {
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+  };
+
+  private static final String[] SEGMENT_NAMES = {"es", "cs", "ss", "ds", "fs", "gs"};
+
+  private String flagNames() {
+    String names = "C-P-A-ZSTIDO";
+    StringBuilder text = new StringBuilder(12);
+    for (int bit = 11; bit >= 0; bit--) {
+      text.append((rflags() >>> bit & 1) != 0 && names.charAt(bit) != '-' ? names.charAt(bit) : '.');
+    }
+    return text.toString();
+  }
+
   /** Translations filled, page-table entries read by walks, whole flushes, page flushes. */
   public long[] tlbStatistics() {
     return new long[] {mmu.fills, mmu.walkReferences, mmu.flushes, mmu.pageFlushes};

@@ -129,4 +129,11 @@ class DebugTest {
     machine.step(4);
     assertThat(seen).hasSize(4);
   }
+
+  @Test
+  void aDumpNamesEveryRegister() {
+    cpu.r[Cpu.R9] = 0xabc;
+    cpu.setArithmeticFlags(Cpu.ZF);
+    assertThat(cpu.dump()).contains("rip=0000000000100000 rflags=000242 [..I..Z......]", "r9 =0000000000000abc", "gs=0000", "cr3=0000000000001000");
+  }
 }
