@@ -289,7 +289,8 @@ public final class Cpu {
     return fault(vector, Fault.NO_ERROR_CODE);
   }
 
-  Fault pageFault(long va, int errorCode) {
+  /** A page fault to throw. */
+  public Fault pageFault(long va, int errorCode) {
     fault.vector = Fault.PF;
     fault.errorCode = errorCode;
     fault.address = va;

@@ -21,4 +21,19 @@ public final class Fault extends RuntimeException {
   Fault() {
     super(null, null, false, false);
   }
+
+  /** The vector, see {@link #DE} and the rest. */
+  public int vector() {
+    return vector;
+  }
+
+  /** The error code or {@link #NO_ERROR_CODE}. */
+  public int errorCode() {
+    return errorCode;
+  }
+
+  /** The linear address of a page fault. */
+  public long address() {
+    return address;
+  }
 }
