@@ -21,13 +21,16 @@ import java.util.Map;
  */
 public final class Assembler {
   /** Numbers of general registers. */
-  public static final int RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11, R12 = 12;
+  public static final int RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
 
   /** Numbers of general registers. */
-  public static final int R13 = 13, R14 = 14, R15 = 15;
+  public static final int R8 = 8, R9 = 9, R10 = 10, R11 = 11, R12 = 12, R13 = 13, R14 = 14, R15 = 15;
 
   /** Numbers of conditions, see {@link Condition}. */
-  public static final int O = 0, NO = 1, B = 2, AE = 3, E = 4, NE = 5, BE = 6, A = 7, S = 8, NS = 9, P = 10, NP = 11, L = 12, GE = 13, LE = 14, G = 15;
+  public static final int O = 0, NO = 1, B = 2, AE = 3, E = 4, NE = 5, BE = 6, A = 7;
+
+  /** Numbers of conditions, see {@link Condition}. */
+  public static final int S = 8, NS = 9, P = 10, NP = 11, L = 12, GE = 13, LE = 14, G = 15;
 
   private static final Encoding JMP = Encoding.of("JMP Jz");
   private static final Encoding CALL = Encoding.of("CALL Jz");
@@ -252,7 +255,10 @@ public final class Assembler {
             case IMM -> operand.kind == OperandKind.IMM && operand.value == spec.fixed;
             case PORT -> operand.kind == OperandKind.GPR && operand.register == spec.fixed;
             case STRING_SOURCE, STRING_DESTINATION -> operand == null && widthFits(spec.width, width);
-            case GPR -> operand.kind == spec.kind && operand.register == spec.fixed && (spec.text.equals("CL") || widthFits(spec.width, width));
+            case GPR -> {
+              boolean same = operand.kind == spec.kind && operand.register == spec.fixed;
+              yield same && (spec.text.equals("CL") || widthFits(spec.width, width));
+            }
             default -> operand.kind == spec.kind && operand.register == spec.fixed;
           };
       case RM ->
@@ -261,7 +267,10 @@ public final class Assembler {
               : sameKind(operand, spec) && (!general || widthFits(spec.width, width));
       case REG, OPCODE -> sameKind(operand, spec) && (!general || widthFits(spec.width, width));
       case IMMEDIATE, IMMEDIATE2 -> operand.kind == OperandKind.IMM && numberFits(row, spec, width, operand.value);
-      case RELATIVE -> operand.kind == OperandKind.REL && operand.value == (spec.width == Width.B ? (byte) operand.value : (int) operand.value);
+      case RELATIVE -> {
+        long kept = spec.width == Width.B ? (byte) operand.value : (int) operand.value;
+        yield operand.kind == OperandKind.REL && operand.value == kept;
+      }
       case MOFFS -> operand.kind == OperandKind.MOFFS && widthFits(spec.width, width);
       case FAR -> false;
     };

@@ -11,8 +11,8 @@ import java.util.Arrays;
  * byte[] code = new Encoder(row).operandSize(8).lock().encode(Operand.mem(RDI, 8), Operand.gpr(RAX));
  * }</pre>
  *
- * <p>The shortest displacement and, in 64-bit mode, the default address size are used. Operands the row itself fixes can be anything, null too.
- * What the row cannot hold is an {@link IllegalArgumentException}. Addresses of 16 bits are not encoded. Of VEX and EVEX rows r/m and
+ * <p>The shortest displacement and, in 64-bit mode, the default address size are used. Operands the row itself fixes can be anything, null
+ * too. What the row cannot hold is an {@link IllegalArgumentException}. Addresses of 16 bits are not encoded. Of VEX and EVEX rows r/m and
  * immediate alone are chosen: reg and vvvv are 0 and the vector length is the smallest that the row allows (512 bits for EVEX).
  */
 public final class Encoder {

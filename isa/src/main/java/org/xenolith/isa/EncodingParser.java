@@ -5,7 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Reads one row of {@code instructions.txt}; the file's head tells the notation. A mistake in the file is an {@link IllegalStateException}. */
+/** Reads one row of {@code instructions.txt}, whose head tells the notation. A mistake there is an {@link IllegalStateException}. */
 final class EncodingParser {
   Mnemonic mnemonic;
   int map;

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.random.RandomGenerator;
 
 /**
- * One way to use a row: an operand size, and register or memory in the r/m field. The forms of all rows are all that the table can encode, up
- * to the choice of registers, addresses and numbers; tests go through them.
+ * One way to use a row: an operand size, and register or memory in the r/m field. The forms of all rows are all that the table can
+ * encode, up to the choice of registers, addresses and numbers; tests go through them.
  *
  * @param row the row
  * @param mode the mode
@@ -61,8 +61,8 @@ public record Form(Encoding row, CpuMode mode, int operandSize, boolean memory) 
   }
 
   /**
-   * Operands for {@link #encoder()}: registers and numbers at random, and {@code address} where the form has memory. High-byte registers are not
-   * among them (they exclude REX); general registers are none of those in the mask {@code avoided} (bit n is register n).
+   * Operands for {@link #encoder()}: registers and numbers at random, and {@code address} where the form has memory. High-byte registers
+   * are not among them (they exclude REX); general registers are none of those in the mask {@code avoided} (bit n is register n).
    */
   public Operand[] operands(RandomGenerator random, Operand address, int avoided) {
     Operand[] operands = new Operand[row.operands.size()];

@@ -106,7 +106,8 @@ public final class Operand {
   @Override
   public String toString() {
     return switch (kind) {
-      case MEM -> "mem(" + (ripRelative ? "rip" : base) + "," + index + "," + shift + "," + value + (segment < 0 ? "" : ",seg" + segment) + ")";
+      case MEM ->
+          "mem(" + (ripRelative ? "rip" : base) + "," + index + "," + shift + "," + value + (segment < 0 ? "" : ",seg" + segment) + ")";
       case IMM, IMM2, REL, MOFFS -> kind + "(" + value + ")";
       case FAR -> "far(" + selector + "," + value + ")";
       default -> kind + "(" + register + ")";

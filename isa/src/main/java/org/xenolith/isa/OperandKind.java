@@ -36,6 +36,6 @@ public enum OperandKind {
   STRING_SOURCE,
   /** The memory a string instruction reads or writes at es:rdi. */
   STRING_DESTINATION,
-  /** A port number: dx when the operand's register is 2, else {@link Instruction#imm} and the register is {@link Instruction#NO_REGISTER}. */
+  /** A port number: dx if the register is 2; {@link Instruction#imm} if it is {@link Instruction#NO_REGISTER}. */
   PORT
 }

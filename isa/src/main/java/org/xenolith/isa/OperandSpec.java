@@ -1,6 +1,6 @@
 package org.xenolith.isa;
 
-/** One operand of a row: where in the encoding it sits, what it can be, and its size. Made from the table's notation, such as {@code Ev}. */
+/** One operand of a row: where in the encoding it sits, what it can be, its size. Made from the table's notation, such as {@code Ev}. */
 public final class OperandSpec {
   /** Where an operand comes from. */
   public enum Slot {

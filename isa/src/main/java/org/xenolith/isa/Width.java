@@ -1,8 +1,8 @@
 package org.xenolith.isa;
 
 /**
- * The size of an operand as a row of the table tells it: the size letters of Intel SDM volume 2, appendix A.2.2, with {@link #N} and {@link #T}
- * added.
+ * The size of an operand as a row of the table tells it: the size letters of Intel SDM volume 2, appendix A.2.2, with {@link #N} and
+ * {@link #T} added.
  */
 public enum Width {
   /** No size: the operand is an address, or an area whose size the instruction knows. */

@@ -58,7 +58,8 @@ class DecoderTest {
         "f0 90", "f0 01 c8", "f0 8b 00", "f0 84 00", "f0 c3", // LOCK where it cannot be
         "66 0f ae e8", "f3 0f 77", "66 0f 77", "f3 0f c3 03", "66 0f c3 03", "f2 0f 28 03", "f3 0f 54 c1", "66 0f 01 d0", // wrong prefixes
         "0f 20 c8", "44 0f 21 c0", "8e c8", "8c f0", // registers that do not exist or cannot be loaded
-        "0f 0d c0", "0f c7 cf", "c6 0b", "8f c8", "fe d0", "ff f8", "0f ba 00", "d9 d1", "db e5", "0f 04", "0f 0a", "0f 24 c0", "0f 38 0c c0"
+        "0f 0d c0", "0f c7 cf", "c6 0b", "8f c8", "fe d0", "ff f8", "0f ba 00", "d9 d1", "db e5", //
+        "0f 04", "0f 0a", "0f 24 c0", "0f 38 0c c0"
       })
   void whatIsNoInstructionIsInvalid(String hex) {
     assertThat(decode(hex + " 00 00 00 00 00 00 00 00 00 00", CpuMode.LONG64).mnemonic).isEqualTo(Mnemonic.INVALID);

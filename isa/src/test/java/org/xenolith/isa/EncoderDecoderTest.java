@@ -25,7 +25,12 @@ class EncoderDecoderTest {
           Operand.mem(6, 0).in(Instruction.GS));
   private static final List<Operand> LONG_ADDRESSES =
       List.of(
-          Operand.ripRelative(-5), Operand.mem(13, 0), Operand.mem(12, 0), Operand.mem(15, 12, 0, 300), Operand.mem(8, 13, 2, 1), Operand.mem(4, 9, 1, 0));
+          Operand.ripRelative(-5),
+          Operand.mem(13, 0),
+          Operand.mem(12, 0),
+          Operand.mem(15, 12, 0, 300),
+          Operand.mem(8, 13, 2, 1),
+          Operand.mem(4, 9, 1, 0));
 
   private final Decoder decoder = new Decoder();
   private final Random random = new Random(1);

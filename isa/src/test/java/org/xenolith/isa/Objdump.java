@@ -26,13 +26,17 @@ final class Objdump {
       List.of(
           new Rule("tzcnt", "bsf", "F3 0F BC without BMI1 is BSF"),
           new Rule("lzcnt", "bsr", "F3 0F BD without ABM is BSR"),
+          new Rule("wbnoinvd", "wbinvd", "F3 0F 09 without the feature is WBINVD"),
           new Rule("cldemote|bnd(ldx|stx|mov|mk|cl|cu|cn)|rdssp[dq]", "nop", "hints of 0F 19 to 0F 1F are NOP without the feature"),
           new Rule("nop[wlq]", "nop", "objdump shows a suffix on some register forms of the NOP hints and none on others"),
           new Rule("vcmp.*(ps|pd|ss|sd)", "vcmp$1", "the predicate is part of the mnemonic; VEX and EVEX rows do not tell immediates"),
           new Rule("vpcmp(eq|lt|le|neq|nlt|nle)(u?)([bwdq])", "vpcmp$2$3", "likewise"),
           new Rule("(v?pclmul).*", "$1", "likewise; objdump takes bit 1 of the immediate for bit 4 in some"),
           new Rule("(fn.*)\\((8087|287)", "$1", "a remark of objdump's on what processors ignore"),
-          new Rule("(vcvtt?pd2u?dq|vcvt(?:pd|u?qq)2ps|vcvtu?si2s[sd]|vfpclassp[sd])[xyzlq]", "$1", "a suffix for the size of memory; VEX and EVEX rows do not tell sizes"));
+          new Rule(
+              "(vcvtt?pd2u?dq|vcvt(?:pd|u?qq)2ps|vcvtu?si2s[sd]|vfpclassp[sd])[xyzlq]",
+              "$1",
+              "a suffix for the size of memory; VEX and EVEX rows do not tell sizes"));
 
   /**
    * Operands are compared, too, but not of VEX and EVEX rows, which do not tell them, not of short branches with 66, whose target objdump
@@ -49,7 +53,9 @@ final class Objdump {
 
   /** What objdump prints in front of mnemonics. */
   private static final Set<String> PREFIXES =
-      Set.of("lock", "rep", "repz", "repnz", "data16", "addr32", "addr16", "cs", "ds", "es", "ss", "fs", "gs", "bnd", "notrack", "{vex}", "{evex}");
+      Set.of(
+          "lock", "rep", "repz", "repnz", "data16", "addr32", "addr16", "cs", "ds", "es", "ss", "fs", "gs", "bnd", "notrack", //
+          "{vex}", "{evex}");
 
   private static final int FWAIT = 0x9b;
 
@@ -81,7 +87,7 @@ final class Objdump {
       String machine = mode == CpuMode.LONG64 ? "i386:x86-64" : "i386";
       Process objdump =
           new ProcessBuilder(
-                  "objdump", "-D", "-w", "-z", "-b", "binary", "-m", machine, "--adjust-vma=0x" + Long.toHexString(address), file.toString())
+                  "objdump", "-Dwz", "-b", "binary", "-m", machine, "--adjust-vma=0x" + Long.toHexString(address), file.toString())
               .redirectErrorStream(true)
               .start();
       try (BufferedReader lines = objdump.inputReader()) {
@@ -123,8 +129,8 @@ final class Objdump {
     if (!agree) {
       different++;
       if (differences.size() < 20) {
-        differences.add(
-            Long.toHexString(at) + ": " + columns[1].strip() + ": objdump " + text + ", we " + ours + (ours == null ? "" : ", " + ours.length));
+        String ourLength = ours == null ? "" : ", " + ours.length;
+        differences.add(Long.toHexString(at) + ": " + columns[1].strip() + ": objdump " + text + ", we " + ours + ourLength);
       }
     }
   }
