@@ -2,6 +2,7 @@ package org.xenolith.xen;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.xenolith.xen.event.EventChannels;
 
 /** A PV domain. */
 public final class Domain {
@@ -13,7 +14,11 @@ public final class Domain {
   /** Bits of {@link #assists} (public header xen.h, VMASST_TYPE_*). */
   public static final long ASSIST_4GB_SEGMENTS = 1, ASSIST_WRITABLE_PAGETABLES = 1 << 2, ASSIST_ARCHITECTURAL_IOPL = 1 << 4;
 
-  public static final long ASSIST_RUNSTATE_UPDATE_FLAG = 1 << 5, ASSIST_M2P_STRICT = 1L << 32;
+  public static final long ASSIST_PAE_EXTENDED_CR3 = 1 << 3, ASSIST_RUNSTATE_UPDATE_FLAG = 1 << 5, ASSIST_M2P_STRICT = 1L << 32;
+
+  /** What a 64-bit PV guest may switch on (asm-x86/config.h, NATIVE_VM_ASSIST_VALID). */
+  public static final long ASSISTS_VALID = ASSIST_4GB_SEGMENTS | 1 << 1 | ASSIST_WRITABLE_PAGETABLES | ASSIST_PAE_EXTENDED_CR3
+      | ASSIST_ARCHITECTURAL_IOPL | ASSIST_RUNSTATE_UPDATE_FLAG | ASSIST_M2P_STRICT;
 
   public final Hypervisor xen;
   public final int id;
@@ -30,6 +35,9 @@ public final class Domain {
 
   /** What XENMEM_memory_map answers: entries of 20 bytes, each address, size and type (E820); empty: none set. */
   public byte[] memoryMap = {};
+
+  /** Its event channels. */
+  public EventChannels channels;
 
   /** {@link #RUNNING} or the reason for which it shut down. */
   public int shutdown = RUNNING;

@@ -50,6 +50,11 @@ public final class Roots {
     vcpu.cpu.cr3 = vcpu.rootMfn() << GuestMemory.FRAME_SHIFT;
   }
 
+  /** A guest's write to CR3: as MMUEXT_NEW_BASEPTR; a negated {@link Errno} if it is refused. */
+  public int setKernelRoot(Vcpu vcpu, long mfn) {
+    return (int) mmu.refusals().report(vcpu, setKernel(vcpu, mfn));
+  }
+
   /** MMUEXT_NEW_BASEPTR: a new root for the vcpu's kernel mode (new_guest_cr3). */
   int setKernel(Vcpu vcpu, long mfn) {
     long old = vcpu.kernelRootMfn;

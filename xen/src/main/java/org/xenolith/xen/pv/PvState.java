@@ -35,9 +35,6 @@ public final class PvState {
 
   public int ioBitmapPorts;
 
-  /** GS base of the mode that does not run: the user's, while the kernel runs (GS_BASE_USER), or the kernel's. It is the processor's KernelGSbase. */
-  public long gsBaseUser;
-
   /** Debug registers as the guest reads them. */
   public long dr6 = 0xffff_0ff0L;
 
@@ -51,6 +48,19 @@ public final class PvState {
 
   /** MSR_MISC_FEATURES_ENABLES.cpuid_faulting: CPUID in guest user mode raises #GP. */
   public boolean cpuidFaulting;
+
+  /** The registers hold what SYSRET would load: on the way back rcx and r11 become RIP and RFLAGS (Xen's TRAP_syscall). */
+  boolean viaSysret;
+
+  /** CS and SS hold selectors that were not looked up yet; the way back to the guest does, and faults there if they do not do. */
+  boolean loadSelectors;
+
+  /** An exception waits to be delivered on the way back: to this address (0: nobody handles it), with this error code or -1. */
+  boolean bounce;
+
+  long bounceRip;
+  boolean bounceMasksEvents;
+  int bounceErrorCode = -1;
 
   /** Linear address of struct vcpu_runstate_info (0: none) and of a second vcpu_time_info. */
   public long runstateArea, timeArea;

@@ -1,0 +1,138 @@
+package org.xenolith.machine;
+
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.xenolith.cpu.Clock;
+
+/**
+ * Lets the processors of a machine take turns on one thread. A turn lasts {@link #QUANTUM} counts, or until its processor gives it up; who is
+ * next depends on nothing but the order and the counts, so a run repeats exactly. When nobody can run, the clock jumps to the next event.
+ */
+public final class Scheduler {
+  /** The length of a turn in counts. */
+  public static final long QUANTUM = 20_000;
+
+  /** After so many events that woke nobody, none ever will: a ticker runs on while everybody waits. */
+  private static final int MAX_IDLE_EVENTS = 100_000;
+
+  /** A processor, as the scheduler sees it. */
+  public interface Runner {
+    /** Whether it can run now. */
+    boolean runnable();
+
+    /**
+     * Runs until the clock reaches {@code until} or the turn ends.
+     *
+     * @return whether the turn goes on: {@code until} was reached, or an event is due before it
+     */
+    boolean run(long until);
+
+    /** Its turn begins. */
+    default void begin() {}
+
+    /** Its turn is over. */
+    default void end() {}
+  }
+
+  /** Why {@link #run} returned. */
+  public enum End {
+    /** {@link #stop} was called, or the caller's condition holds. */
+    STOPPED,
+    /** The limit was reached. */
+    LIMIT,
+    /** Nobody can run, and no event will come or none has woken anybody for long. */
+    DEADLOCK
+  }
+
+  private final Clock clock;
+  private final EventQueue events;
+  private final List<? extends Runner> runners;
+  private volatile boolean stopped;
+  private long idle;
+
+  /**
+   * @param runners the processors, in the order of their turns
+   */
+  public Scheduler(Clock clock, EventQueue events, List<? extends Runner> runners) {
+    this.clock = clock;
+    this.events = events;
+    this.runners = runners;
+  }
+
+  /** Ends the run at the next look; from any thread. */
+  public void stop() {
+    stopped = true;
+  }
+
+  /** Counts skipped because nobody could run. */
+  public long idle() {
+    return idle;
+  }
+
+  /**
+   * Runs the machine.
+   *
+   * @param limit counts, idle time not included, after which to return
+   * @param over asked before each turn: whether to return
+   */
+  public End run(long limit, BooleanSupplier over) {
+    int next = 0;
+    int idleEvents = 0;
+    Runner current = null;
+    long turnEnd = 0;
+    while (true) {
+      events.runUntil(clock.now);
+      if (stopped || over.getAsBoolean()) {
+        return finish(current, End.STOPPED);
+      }
+      long left = limit - (clock.now - idle);
+      if (left <= 0) {
+        return finish(current, End.LIMIT);
+      }
+      if (current == null || !current.runnable() || clock.now >= turnEnd) {
+        Runner before = current;
+        int chosen = -1;
+        for (int n = 0; n < runners.size() && chosen < 0; n++) {
+          int candidate = (next + n) % runners.size();
+          if (runners.get(candidate).runnable()) {
+            chosen = candidate;
+          }
+        }
+        if (chosen < 0) {
+          if (before != null) {
+            before.end();
+            current = null;
+          }
+          long due = events.next();
+          if (due == Long.MAX_VALUE || ++idleEvents > MAX_IDLE_EVENTS) {
+            return End.DEADLOCK;
+          }
+          idle += due - clock.now;
+          clock.now = due;
+          continue;
+        }
+        idleEvents = 0;
+        next = (chosen + 1) % runners.size();
+        current = runners.get(chosen);
+        turnEnd = clock.now + QUANTUM;
+        if (current != before) {
+          if (before != null) {
+            before.end();
+          }
+          current.begin();
+        }
+      }
+      long until = Math.min(Math.min(turnEnd, events.next()), clock.now + left);
+      if (!current.run(until)) {
+        turnEnd = clock.now;
+      }
+    }
+  }
+
+  private static End finish(Runner current, End end) {
+    if (current != null) {
+      current.end();
+    }
+    return end;
+  }
+}

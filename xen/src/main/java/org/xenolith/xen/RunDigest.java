@@ -1,0 +1,88 @@
+package org.xenolith.xen;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Exit;
+import org.xenolith.cpu.GuestMemory;
+
+/**
+ * A number that two runs share only if they were the same: made from every architectural exit with the registers and the count at which it
+ * came, every delivered exception and event, everything printed, and the memory at the end. Not made against forgery.
+ */
+public final class RunDigest {
+  private static final long PRIME1 = 0x9e37_79b9_7f4a_7c15L, PRIME2 = 0xc2b2_ae3d_27d4_eb4fL;
+
+  private long a = PRIME1;
+  private long b = PRIME2;
+
+  private void add(long value) {
+    a = Long.rotateLeft(a ^ value, 23) * PRIME1;
+    b = Long.rotateLeft(b + value, 41) * PRIME2 + a;
+  }
+
+  /** A processor left the guest. */
+  public void exit(Vcpu vcpu, Exit exit) {
+    Cpu cpu = vcpu.cpu;
+    add(cpu.clock.now << 8 | vcpu.id);
+    for (int n = 0; n < 16; n++) {
+      add(cpu.r[n]);
+    }
+    add(cpu.rip);
+    add(cpu.rflags());
+    switch (exit) {
+      case Exit.Exception e -> {
+        add(e.vector() | (long) e.errorCode() << 8);
+        add(e.address());
+      }
+      case Exit.SoftwareInterrupt i -> add(0x1_0000L + i.vector());
+      case Exit.Syscall s -> add(0x2_0000L);
+      case Exit.Sysenter s -> add(0x3_0000L);
+      default -> add(0x4_0000L);
+    }
+  }
+
+  /** What has been delivered to the guest since the last call, as a number. */
+  public void delivered(long number) {
+    add(number);
+  }
+
+  /** The guest printed. */
+  public void console(byte[] bytes, int length) {
+    for (int n = 0; n < length; n++) {
+      add(bytes[n]);
+    }
+  }
+
+  /** All memory; frames that hold only zeroes do not count, whether or not they were ever written. */
+  public void memory(GuestMemory memory) {
+    for (long mfn = 0; mfn < memory.frames(); mfn++) {
+      if (!memory.written(mfn)) {
+        continue;
+      }
+      MemorySegment frame = memory.frame(mfn);
+      long any = 0;
+      for (long at = 0; at < GuestMemory.FRAME_SIZE && any == 0; at += 8) {
+        any |= frame.get(ValueLayout.JAVA_LONG_UNALIGNED, at);
+      }
+      if (any == 0) {
+        continue;
+      }
+      add(mfn);
+      for (long at = 0; at < GuestMemory.FRAME_SIZE; at += 8) {
+        add(frame.get(ValueLayout.JAVA_LONG_UNALIGNED, at));
+      }
+    }
+  }
+
+  /** The digest so far, 32 hexadecimal digits. */
+  public String hex() {
+    return "%016x%016x".formatted(mix(a ^ Long.rotateLeft(b, 17)), mix(b + a));
+  }
+
+  private static long mix(long z) {
+    z = (z ^ z >>> 30) * 0xbf58_476d_1ce4_e5b9L;
+    z = (z ^ z >>> 27) * 0x94d0_49bb_1331_11ebL;
+    return z ^ z >>> 31;
+  }
+}

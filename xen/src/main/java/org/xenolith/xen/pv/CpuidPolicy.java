@@ -1,0 +1,162 @@
+package org.xenolith.xen.pv;
+
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.ProcessorModel;
+import org.xenolith.isa.Feature;
+
+/**
+ * The processor as a PV vcpu sees it: what the machine's processor has, less what Xen keeps from PV guests (the marks in the public header
+ * arch-x86/cpufeatureset.h; guest_cpuid, arch/x86/cpuid.c), and Xen's own leaves.
+ */
+public final class CpuidPolicy implements ProcessorModel {
+  /** The version that XENVER_version and leaf 0x40000001 tell. */
+  public static final int XEN_MAJOR = 4, XEN_MINOR = 17;
+
+  private static final int EAX = 0, EBX = 1, ECX = 2, EDX = 3;
+
+  // Features that a PV guest may see: those marked A in the header, by leaf and register.
+  private static final int LEAF1_EDX = 0x1fc9_cbf5, LEAF1_ECX = 0xf6d8_3203;
+  private static final int LEAF7_EBX = 0xf1af_0b29, LEAF7_ECX = 0x0240_5f43, LEAF7_EDX = 0xac80_4410;
+  private static final int EXTENDED1_ECX = 0x4421_09e3;
+
+  /** Leaf 0x80000001 repeats some bits of leaf 1 on AMD's processors. */
+  private static final int EXTENDED1_EDX = 0xea50_0800 | LEAF1_EDX & 0x0183_f3ff;
+
+  private static final int EXTENDED8_EBX = 0x6400_1005;
+
+  private static final int OSXSAVE = 1 << 27, HYPERVISOR = 1 << 31;
+
+  private final ProcessorModel machine;
+  private final int tscKhz;
+  private final int machineBits;
+  private Cpu cpu;
+
+  /**
+   * @param machine the machine's processor
+   * @param frames machine frames of RAM
+   */
+  public CpuidPolicy(ProcessorModel machine, long frames) {
+    this.machine = machine;
+    this.tscKhz = 1_000_000;
+    this.machineBits = 64 - Long.numberOfLeadingZeros(frames - 1) + 12;
+  }
+
+  /** The processor whose registers the answers depend on. */
+  void attach(Cpu processor) {
+    cpu = processor;
+  }
+
+  @Override
+  public boolean offers(Feature feature) {
+    return machine.offers(feature);
+  }
+
+  @Override
+  public int physicalBits() {
+    return machine.physicalBits();
+  }
+
+  /** CPUID, by the instruction or by the forced-emulation prefix, in the guest's kernel or user mode (CPUID faulting). */
+  @Override
+  public void cpuid(int leaf, int subleaf, int[] result) {
+    result[EAX] = 0;
+    result[EBX] = 0;
+    result[ECX] = 0;
+    result[EDX] = 0;
+    if (leaf >>> 9 == 0x4000_0000 >>> 9) {
+      if (leaf >>> 8 == 0x4000_0000 >>> 8) {
+        xenLeaf(leaf & 0xff, subleaf, result);
+      }
+      return;
+    }
+    machine.cpuid(leaf, subleaf, result);
+    switch (leaf) {
+      case 1 -> {
+        // No APIC identifiers: a PV guest has no APIC.
+        result[EBX] &= 0x00ff_ffff;
+        result[ECX] = result[ECX] & LEAF1_ECX | HYPERVISOR | ((cpu.cr4 & 1 << 18) != 0 ? OSXSAVE : 0);
+        result[EDX] &= LEAF1_EDX;
+      }
+      case 5, 6, 0xa -> {
+        result[EAX] = 0;
+        result[EBX] = 0;
+        result[ECX] = 0;
+        result[EDX] = 0;
+      }
+      case 7 -> {
+        if (subleaf == 0) {
+          result[EBX] &= LEAF7_EBX;
+          result[ECX] &= LEAF7_ECX;
+          result[EDX] &= LEAF7_EDX;
+        }
+      }
+      case 0x8000_0001 -> {
+        result[ECX] &= EXTENDED1_ECX;
+        result[EDX] &= EXTENDED1_EDX;
+      }
+      case 0x8000_0007 -> {
+        // An invariant TSC is offered only to guests that will never migrate, when asked for (xl's nomigrate).
+        result[EAX] = 0;
+        result[EBX] = 0;
+        result[ECX] = 0;
+        result[EDX] = 0;
+      }
+      case 0x8000_0008 -> result[EBX] &= EXTENDED8_EBX;
+      case 0x8000_000a -> {
+        result[EAX] = 0;
+        result[EBX] = 0;
+        result[ECX] = 0;
+        result[EDX] = 0;
+      }
+      default -> {
+        // As the machine has it.
+      }
+    }
+  }
+
+  /** Xen's leaves (public header arch-x86/cpuid.h; cpuid_hypervisor_leaves, arch/x86/traps.c). */
+  private void xenLeaf(int index, int subleaf, int[] result) {
+    switch (index) {
+      case 0 -> {
+        result[EAX] = 0x4000_0005;
+        result[EBX] = 0x566e_6558; // XenV
+        result[ECX] = 0x65584d4d; // MMXe
+        result[EDX] = 0x4d4d_566e; // nVMM
+      }
+      case 1 -> result[EAX] = XEN_MAJOR << 16 | XEN_MINOR;
+      case 2 -> {
+        result[EAX] = 1;
+        result[EBX] = 0x4000_0000;
+        result[ECX] = 1; // MMU_PT_UPDATE_PRESERVE_AD
+      }
+      case 3 -> timeLeaf(subleaf, result);
+      case 5 -> {
+        if (subleaf == 0) {
+          result[EBX] = machineBits;
+        }
+      }
+      default -> {
+        // Leaf 4 is for hardware containers; the rest does not exist.
+      }
+    }
+  }
+
+  private void timeLeaf(int subleaf, int[] result) {
+    switch (subleaf) {
+      case 0 -> {
+        // The TSC is safe and RDTSCP exists; nothing is emulated.
+        result[EAX] = 2 | (machine.offers(Feature.RDTSCP) ? 4 : 0);
+        result[ECX] = tscKhz;
+        result[EDX] = 1;
+      }
+      case 1 -> {
+        result[ECX] = TimeKeeper.TSC_TO_NS_MULTIPLIER;
+        result[EDX] = TimeKeeper.TSC_TO_NS_SHIFT;
+      }
+      case 2 -> result[EAX] = tscKhz;
+      default -> {
+        // No more of them.
+      }
+    }
+  }
+}

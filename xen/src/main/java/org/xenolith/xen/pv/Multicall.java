@@ -1,0 +1,79 @@
+package org.xenolith.xen.pv;
+
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.Errno;
+import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.Hypercalls;
+import org.xenolith.xen.Vcpu;
+
+/**
+ * multicall (common/multicall.c): a list of struct multicall_entry { op, result, args[6] }, done one after another. Pending events are looked
+ * at when all is done.
+ */
+final class Multicall {
+  private static final int NUMBER = 13, ENTRY = 64, IRET = 23;
+
+  /** After so many entries the vcpu looks at events and then goes on with the rest: Xen preempts, too. */
+  private static final int BATCH = 1024;
+
+  private final Hypercalls calls;
+  private final PvVcpu[] vcpus;
+  private final GuestStruct entry = new GuestStruct(ENTRY);
+  private final long[] args = new long[6];
+  private boolean inside;
+
+  Multicall(Hypercalls calls, PvVcpu[] vcpus) {
+    this.calls = calls;
+    this.vcpus = vcpus;
+  }
+
+  void register() {
+    calls.set(NUMBER, this::call);
+  }
+
+  private long call(Vcpu vcpu, long[] outer) {
+    if (inside) {
+      return -Errno.EINVAL;
+    }
+    long va = outer[0];
+    long count = outer[1];
+    if (count < 0 || count > Long.MAX_VALUE / ENTRY || !GuestAccess.accessible(va, count * ENTRY)) {
+      return -Errno.EFAULT;
+    }
+    inside = true;
+    try {
+      return run(vcpu, va, count);
+    } finally {
+      inside = false;
+    }
+  }
+
+  private long run(Vcpu vcpu, long va, long count) {
+    for (long n = 0; n < count; n++, va += ENTRY) {
+      if (n == BATCH) {
+        vcpus[vcpu.id].continueHypercall(NUMBER, va, count - n);
+        return 0;
+      }
+      if (!entry.read(vcpu.cpu, va, ENTRY)) {
+        return -Errno.EFAULT;
+      }
+      long op = entry.getLong(0);
+      for (int k = 0; k < 6; k++) {
+        args[k] = entry.getLong(16 + 8 * k);
+      }
+      long result = calls.call(vcpu, op, args);
+      entry.putLong(8, result);
+      boolean written = GuestAccess.copyOut(vcpu.cpu, va + 8, entry.bytes, 8, 8);
+      if (op == IRET) {
+        return result;
+      }
+      if (!written) {
+        return -Errno.EFAULT;
+      }
+      if (vcpu.domain.shutdown != Domain.RUNNING || vcpu.domain.xen.unimplemented != null) {
+        return 0;
+      }
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,48 @@
+package org.xenolith.xen.pv;
+
+/**
+ * The I/O ports of a domain without devices, as far as its I/O privilege lets it try them: nobody is there, except that PCI's address
+ * register and the clock's index can be read back (guest_io_read and guest_io_write, pv/emul-priv-op.c).
+ */
+final class Ports {
+  private static final int CMOS_INDEX = 0x70, PCI_ADDRESS = 0xcf8;
+
+  private int pciAddress;
+  private int cmosIndex;
+
+  /** Whether a port belongs to the interval timer that real Xen has for a domain. */
+  static boolean timer(int port, int size) {
+    for (int p = port; p < port + size; p++) {
+      if (p == 0x42 || p == 0x43 || p == 0x61) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Reads {@code size} (1, 2 or 4) bytes. */
+  int read(int port, int size) {
+    if (port == PCI_ADDRESS && size == 4) {
+      return pciAddress;
+    }
+    int data = -1;
+    int at = CMOS_INDEX - port;
+    if (at >= 0 && at < size) {
+      data = data & ~(0xff << 8 * at) | cmosIndex << 8 * at;
+    }
+    return size == 4 ? data : data & (1 << 8 * size) - 1;
+  }
+
+  /** Writes {@code size} (1, 2 or 4) bytes. */
+  void write(int port, int size, int data) {
+    if (port == PCI_ADDRESS && size == 4) {
+      pciAddress = data;
+      return;
+    }
+    int at = CMOS_INDEX - port;
+    if (at >= 0 && at < size) {
+      // Bit 7 switches NMIs and is not kept.
+      cmosIndex = data >>> 8 * at & 0x7f;
+    }
+  }
+}

@@ -1,0 +1,322 @@
+package org.xenolith.xen.pv;
+
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Fault;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Instruction;
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.Vcpu;
+
+/**
+ * The way into a PV guest's kernel and back to the guest: frames on the guest's stack for exceptions, callbacks and events (Xen's
+ * create_bounce_frame and test_all_events, x86_64/entry.S; pv_inject_event, pv/traps.c), and the iret hypercall's way out.
+ */
+public final class PvEntry {
+  /** Vectors with an error code. */
+  private static final int WITH_ERROR_CODE =
+      1 << Fault.DF | 1 << Fault.TS | 1 << Fault.NP | 1 << Fault.SS | 1 << Fault.GP | 1 << Fault.PF | 1 << Fault.AC | 1 << 21;
+
+  /** Xen's own range of addresses (asm-x86/config.h). */
+  private static final long XEN_START = 0xffff_8000_0000_0000L, XEN_END = 0xffff_8800_0000_0000L;
+
+  private final Vcpu vcpu;
+  private final PvState pv;
+  private final Cpu cpu;
+  private final long[] frame = new long[8];
+  private final byte[] bytes = new byte[8];
+
+  /** Counts of delivered exceptions by vector, and of upcalls. */
+  final long[] delivered = new long[256];
+
+  long upcalls;
+
+  /** A number that changes with all that was delivered, for the run's digest. */
+  long deliveries;
+
+  PvEntry(Vcpu vcpu) {
+    this.vcpu = vcpu;
+    this.pv = vcpu.pv;
+    this.cpu = vcpu.cpu;
+  }
+
+  // ---- Exceptions and callbacks ----
+
+  /** Has a hardware exception delivered on the way back; the error code of vectors without one is ignored. */
+  void inject(int vector, int errorCode) {
+    inject(vector, errorCode, 0);
+  }
+
+  /**
+   * Has a hardware exception delivered on the way back.
+   *
+   * @param address for #PF the address for CR2, for #DB the bits to set in DR6
+   */
+  void inject(int vector, int errorCode, long address) {
+    int code = errorCode;
+    if (vector == Fault.PF) {
+      pv.cr2 = address;
+      if (vcpu.vcpuInfoPa != 0) {
+        cpu.memory.writeLong(vcpu.vcpuInfoPa + Vcpu.ARCH_CR2, address);
+      }
+      // All of the guest runs with privilege 3; the guest is told what its own two privileges are.
+      code = vcpu.kernelMode ? code & ~Fault.PF_USER : code | Fault.PF_USER;
+    } else if (vector == Fault.DB) {
+      pv.dr6 = mergeDr6(pv.dr6, address);
+    }
+    bounce(vector, (WITH_ERROR_CODE >>> vector & 1) != 0 ? code : -1);
+    vcpu.domain.xen.observer.fault(vcpu, vector, code, address);
+  }
+
+  /** Has a software interrupt delivered on the way back: as a trap, never with an error code. */
+  void injectSoftwareInterrupt(int vector) {
+    bounce(vector, -1);
+    vcpu.domain.xen.observer.fault(vcpu, vector, Fault.NO_ERROR_CODE, 0);
+  }
+
+  private void bounce(int vector, int errorCode) {
+    delivered[vector]++;
+    pv.bounce = true;
+    pv.bounceRip = pv.trapAddress[vector];
+    pv.bounceMasksEvents = (pv.trapFlags[vector] & PvState.TRAP_MASKS_EVENTS) != 0;
+    pv.bounceErrorCode = errorCode;
+    deliveries = deliveries * 31 + vector + 1;
+    if (pv.bounceRip == 0) {
+      unhandled = "unhandled exception " + vector + (errorCode >= 0 ? "[" + Integer.toHexString(errorCode) + "]" : "");
+    }
+  }
+
+  private String unhandled;
+
+  /** Exceptions add to DR6; its bits that read 1 when inactive are left alone (Xen's x86_merge_dr6). */
+  private static long mergeDr6(long dr6, long bits) {
+    // Positive polarity for the bits that exceptions set: 0 to 3 are replaced, BD, BS and BT accumulate.
+    return dr6 & ~0xfL | bits & 0xe00fL;
+  }
+
+  /** SYSCALL where it is no hypercall: enters the guest's kernel through its callback, or as #UD (Xen's switch_to_kernel). */
+  void syscallCallback() {
+    boolean code32 = cpu.mode != CpuMode.LONG64;
+    cpu.setRflags(cpu.r[Cpu.R11]);
+    Selectors.flat(cpu, code32);
+    pv.viaSysret = true;
+    long rip = code32 ? pv.syscall32Callback : pv.syscallCallback;
+    if (rip == 0) {
+      cpu.rip -= 2;
+      inject(Fault.UD, Fault.NO_ERROR_CODE);
+      return;
+    }
+    if (push(rip, code32 ? pv.syscall32MasksEvents : pv.syscallMasksEvents, -1)) {
+      cpu.eflags &= ~Cpu.DF;
+    }
+  }
+
+  /** SYSENTER: enters the guest's kernel through its callback, or as #GP(0). Where it came from is lost, as on hardware. */
+  void sysenterCallback() {
+    cpu.rip = 0;
+    cpu.r[Cpu.RSP] = 0;
+    cpu.selector[Instruction.CS] = 3;
+    cpu.selector[Instruction.SS] = Selectors.FLAT_SS;
+    cpu.setRflags(cpu.rflags() & ~Cpu.DF);
+    pv.viaSysret = true;
+    if (pv.sysenterCallback == 0) {
+      inject(Fault.GP, 0);
+    } else {
+      push(pv.sysenterCallback, pv.sysenterMasksEvents, -1);
+    }
+  }
+
+  // ---- The way back to the guest ----
+
+  /**
+   * Delivers what is pending and makes the processor ready to run the guest.
+   *
+   * @return false if the domain has crashed or shut down
+   */
+  boolean returnToGuest() {
+    while (vcpu.domain.shutdown < 0) {
+      if (pv.bounce) {
+        pv.bounce = false;
+        push(pv.bounceRip, pv.bounceMasksEvents, pv.bounceErrorCode);
+      } else if (pv.nmiPending && !pv.nmiMasked) {
+        pv.nmiPending = false;
+        if (pv.trapAddress[Fault.NMI] != 0) {
+          pv.nmiMasked = true;
+          delivered[Fault.NMI]++;
+          deliveries = deliveries * 31 + Fault.NMI + 1;
+          push(pv.trapAddress[Fault.NMI], (pv.trapFlags[Fault.NMI] & PvState.TRAP_MASKS_EVENTS) != 0, -1);
+        }
+      } else if (vcpu.eventsPending() && !vcpu.eventsMasked()) {
+        upcalls++;
+        deliveries = deliveries * 31;
+        cpu.clock.now++;
+        vcpu.domain.xen.observer.upcall(vcpu);
+        unhandled = "an event without an event callback";
+        push(pv.eventCallback, true, -1);
+      } else if (leave()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The instruction that returns: SYSRET or IRET. Its own faults look to the guest as if they came from where it returns to. */
+  private boolean leave() {
+    cpu.setRflags(cpu.rflags() & ~(Cpu.IOPL | Cpu.VM) | Cpu.IF);
+    if (pv.viaSysret) {
+      pv.viaSysret = false;
+      cpu.r[Cpu.R11] = cpu.rflags();
+      cpu.r[Cpu.RCX] = cpu.rip;
+      if (Mmu.canonical(cpu.rip)) {
+        Selectors.flat(cpu, cpu.selector[Instruction.CS] == Selectors.FLAT_CS32);
+        cpu.setRflags(cpu.rflags() & ~Cpu.RF);
+        pv.loadSelectors = false;
+        cpu.refresh();
+        return true;
+      }
+      pv.loadSelectors = true;
+    }
+    if (pv.loadSelectors) {
+      pv.loadSelectors = false;
+      cpu.refresh();
+      try {
+        Selectors.loadForReturn(cpu);
+      } catch (Fault f) {
+        inject(f.vector(), f.errorCode(), f.address());
+        return false;
+      }
+    }
+    cpu.refresh();
+    return true;
+  }
+
+  /** Switches between the guest's kernel and its user mode: the root and GS (toggle_guest_mode, pv/domain.c). */
+  public void toggleMode() {
+    long gs = cpu.segmentBase[Instruction.GS];
+    cpu.segmentBase[Instruction.GS] = cpu.kernelGsBase;
+    cpu.kernelGsBase = gs;
+    vcpu.kernelMode = !vcpu.kernelMode;
+    cpu.cr3 = vcpu.rootMfn() << GuestMemory.FRAME_SHIFT;
+    cpu.refresh();
+  }
+
+  /**
+   * Pushes a frame { rcx, r11, [error code,] rip, cs and event mask, rflags, rsp, ss } on the guest kernel's stack and continues at {@code
+   * rip}. A guest without a stack or without a handler is crashed.
+   */
+  private boolean push(long rip, boolean maskEvents, int errorCode) {
+    long sp;
+    int cs = cpu.selector[Instruction.CS];
+    if (vcpu.kernelMode) {
+      sp = cpu.r[Cpu.RSP];
+      cs &= ~3;
+    } else {
+      toggleMode();
+      sp = pv.kernelSp;
+    }
+    sp &= ~0xfL;
+    if (Long.compareUnsigned(sp, XEN_START + 1) >= 0 && Long.compareUnsigned(sp, XEN_END + 64) < 0) {
+      return crash("no stack for a frame: rsp 0x" + Long.toHexString(sp) + " is in Xen's range");
+    }
+    boolean architecturalIopl = (vcpu.domain.assists & Domain.ASSIST_ARCHITECTURAL_IOPL) != 0;
+    int mask = vcpu.vcpuInfoPa == 0 ? 1 : cpu.memory.readByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK) & 0xff;
+    long flags = cpu.rflags() & ~(Cpu.IF | Cpu.IOPL) | (mask == 0 ? Cpu.IF : 0) | (architecturalIopl ? pv.iopl : 0);
+    int n = 0;
+    frame[n++] = cpu.r[Cpu.RCX];
+    frame[n++] = cpu.r[Cpu.R11];
+    if (errorCode >= 0) {
+      frame[n++] = errorCode;
+    }
+    frame[n++] = cpu.rip;
+    frame[n++] = (long) mask << 32 | cs;
+    frame[n++] = flags;
+    frame[n++] = cpu.r[Cpu.RSP];
+    frame[n++] = cpu.selector[Instruction.SS];
+    sp -= 8L * n;
+    for (int k = n - 1; k >= 0; k--) {
+      if (!store(sp + 8L * k, frame[k])) {
+        return crash("no stack for a frame: 0x" + Long.toHexString(sp + 8L * k) + " cannot be written");
+      }
+    }
+    if (maskEvents && vcpu.vcpuInfoPa != 0) {
+      cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) (mask | 1));
+    }
+    if (rip == 0) {
+      return crash("no handler: " + unhandled + " at rip 0x" + Long.toHexString(cpu.rip));
+    }
+    cpu.setRflags(cpu.rflags() & ~(Cpu.AC | Cpu.VM | Cpu.RF | Cpu.NT | Cpu.TF));
+    Selectors.flat(cpu, false);
+    cpu.r[Cpu.RSP] = sp;
+    cpu.rip = rip;
+    pv.viaSysret = true;
+    pv.loadSelectors = false;
+    return true;
+  }
+
+  private boolean store(long va, long value) {
+    for (int n = 0; n < 8; n++) {
+      bytes[n] = (byte) (value >>> 8 * n);
+    }
+    return GuestAccess.copyOut(cpu, va, bytes, 0, 8);
+  }
+
+  private boolean crash(String reason) {
+    vcpu.domain.crash(reason);
+    return false;
+  }
+
+  // ---- iret ----
+
+  /** Flags of struct iret_context (public header arch-x86/xen-x86_64.h). */
+  private static final long VGCF_IN_SYSCALL = 256;
+
+  private static final long ALL_FLAGS = Cpu.ARITHMETIC | Cpu.TF | Cpu.IF | Cpu.DF | Cpu.NT | Cpu.RF | Cpu.AC | Cpu.VIF | Cpu.VIP | Cpu.ID;
+
+  private final byte[] context = new byte[72];
+
+  /** The iret hypercall (pv/iret.c): takes up what a frame of 9 words on the stack says, and returns its rax. */
+  long iret() {
+    if (!GuestAccess.copyIn(cpu, cpu.r[Cpu.RSP], context, 0, context.length)) {
+      vcpu.domain.crash("fault while reading the iret context at 0x" + Long.toHexString(cpu.r[Cpu.RSP]));
+      return 0;
+    }
+    long rflags = word(6);
+    int cs = (int) word(5) & 0xffff;
+    if ((cs & 3) == 3) {
+      if (vcpu.userRootMfn == 0) {
+        vcpu.domain.crash("guest switching to user mode with no user page tables");
+        return 0;
+      }
+      toggleMode();
+    }
+    if ((vcpu.domain.assists & Domain.ASSIST_ARCHITECTURAL_IOPL) != 0) {
+      pv.iopl = (int) rflags & Cpu.IOPL;
+    }
+    cpu.rip = word(4);
+    cpu.selector[Instruction.CS] = cs | 3;
+    cpu.selector[Instruction.SS] = (int) word(8) & 0xffff | 3;
+    cpu.r[Cpu.RSP] = word(7);
+    cpu.setRflags(rflags & ALL_FLAGS | Cpu.IF);
+    pv.loadSelectors = true;
+    if ((word(3) & VGCF_IN_SYSCALL) == 0) {
+      pv.viaSysret = false;
+      cpu.r[Cpu.R11] = word(1);
+      cpu.r[Cpu.RCX] = word(2);
+    }
+    if (vcpu.vcpuInfoPa != 0) {
+      cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) ((rflags & Cpu.IF) != 0 ? 0 : 1));
+    }
+    pv.nmiMasked = false;
+    return word(0);
+  }
+
+  private long word(int n) {
+    long value = 0;
+    for (int k = 7; k >= 0; k--) {
+      value = value << 8 | context[8 * n + k] & 0xff;
+    }
+    return value;
+  }
+}

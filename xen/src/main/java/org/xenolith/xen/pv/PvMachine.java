@@ -1,0 +1,308 @@
+package org.xenolith.xen.pv;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.xenolith.cpu.AmdModel;
+import org.xenolith.cpu.Bus;
+import org.xenolith.cpu.Clock;
+import org.xenolith.cpu.CodeCache;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.image.KernelImage;
+import org.xenolith.machine.EventQueue;
+import org.xenolith.machine.HostMemory;
+import org.xenolith.machine.Scheduler;
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.Observer;
+import org.xenolith.xen.RunDigest;
+import org.xenolith.xen.RunOutcome;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.build.PvBuilder;
+import org.xenolith.xen.build.PvDomain;
+import org.xenolith.xen.console.PvConsole;
+import org.xenolith.xen.event.EventChannels;
+import org.xenolith.xen.event.GuestFrames;
+import org.xenolith.xen.xenstore.StoreRing;
+import org.xenolith.xen.xenstore.XenStore;
+
+/** A whole machine with Xen and one PV domain on it, from the kernel's image to the end of its run. */
+public final class PvMachine implements AutoCloseable {
+  private static final int DOMID = 1;
+
+  /**
+   * What a machine is made from.
+   *
+   * @param image the kernel
+   * @param initrd its bytes, or null for none
+   * @param commandLine the kernel's
+   * @param memoryBytes the guest's memory
+   * @param vcpus 1 to 32
+   * @param seed which machine frames the guest gets
+   * @param stopOnUnknown whether something unknown stops the run
+   */
+  public record Setup(
+      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown) {}
+
+  private final HostMemory host;
+  private final Hypervisor xen;
+  private final Domain domain;
+  private final PvVcpu[] vcpus;
+  private final RunDigest digest = new RunDigest();
+  private final Scheduler scheduler;
+  private final PvConsole console;
+  private final XenStore store = new XenStore();
+  private final PvDomain built;
+  private final ConcurrentLinkedQueue<byte[]> typed = new ConcurrentLinkedQueue<>();
+  private boolean finished;
+
+  /**
+   * Makes a machine with a domain that is about to run its first instruction.
+   *
+   * @param sink receives what the guest prints on its console's ring
+   * @param log receives what the guest writes to Xen's own console (console_io); some guests print everything on both
+   * @param observer sees what Xen does
+   * @throws org.xenolith.xen.build.BuildException if the domain cannot be built
+   */
+  public PvMachine(Setup setup, PvConsole.Sink sink, PvConsole.Sink log, Observer observer) {
+    if (setup.vcpus() < 1 || setup.vcpus() > 32) {
+      throw new IllegalArgumentException(setup.vcpus() + " vcpus: a PV guest has 1 to 32 here");
+    }
+    host = HostMemory.reserve(PvBuilder.machineFrames(setup.memoryBytes()) << GuestMemory.FRAME_SHIFT);
+    try {
+      GuestMemory memory = new GuestMemory(host.segment());
+      Clock clock = new Clock();
+      CodeCache code = new CodeCache(memory);
+      xen = new Hypervisor(memory, clock, new EventQueue(), code, observer);
+      xen.stopOnUnknown = setup.stopOnUnknown();
+      domain = new Domain(xen, DOMID);
+      xen.domains.add(domain);
+      vcpus = new PvVcpu[setup.vcpus()];
+      Ports ports = new Ports();
+      for (int n = 0; n < vcpus.length; n++) {
+        CpuidPolicy policy = new CpuidPolicy(new AmdModel(), memory.frames());
+        Cpu cpu = new Cpu(policy, memory, code, Bus.EMPTY, clock);
+        policy.attach(cpu);
+        Vcpu vcpu = new Vcpu(domain, n, cpu);
+        domain.vcpus.add(vcpu);
+        vcpus[n] = new PvVcpu(vcpu, ports, digest);
+      }
+      domain.channels = new EventChannels(domain, frames());
+      PvConsole.Sink all =
+          (bytes, length) -> {
+            digest.console(bytes, length);
+            observer.console(bytes, length);
+            sink.write(bytes, length);
+          };
+      registerHypercalls(
+          (bytes, length) -> {
+            digest.console(bytes, length);
+            log.write(bytes, length);
+          });
+      built = new PvBuilder(domain).build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
+      // The builder has told the guest ports 1 and 2, the first two that are free.
+      fillStore(setup);
+      new StoreRing(store, DOMID, memory, built.storeMfn(), domain.channels);
+      console = new PvConsole(memory, built.consoleMfn(), domain.channels, all);
+      TimeKeeper.writeWallClock(domain);
+      for (PvVcpu v : vcpus) {
+        v.time.writeSystemTime();
+        // The ticker that a PV guest has until it stops it (vcpu_create, common/domain.c).
+        v.time.setPeriodic(10_000_000L);
+      }
+      vcpus[0].time.enter(TimeKeeper.RUNNABLE);
+      scheduler = new Scheduler(clock, xen.events, List.of(vcpus));
+    } catch (RuntimeException e) {
+      host.close();
+      throw e;
+    }
+  }
+
+  private GuestFrames frames() {
+    return new GuestFrames() {
+      @Override
+      public long hold(long gfn) {
+        return xen.mmu.getWritablePage(domain, gfn) ? gfn : -1;
+      }
+
+      @Override
+      public void release(long mfn) {
+        xen.mmu.putWritablePage(mfn);
+      }
+    };
+  }
+
+  private void registerHypercalls(PvConsole.Sink sink) {
+    ProcessorCalls.register(xen.hypercalls);
+    new TrapCalls().register(xen.hypercalls);
+    new SchedCalls(domain, vcpus).register(xen.hypercalls);
+    new VcpuCalls(domain, vcpus, xen.mmu).register(xen.hypercalls);
+    new PhysdevCalls(domain, xen.mmu).register(xen.hypercalls);
+    new SystemCalls(domain, sink).register(xen.hypercalls);
+    new Multicall(xen.hypercalls, vcpus).register();
+    xen.hypercalls.set(23, (vcpu, args) -> vcpus[vcpu.id].entry.iret());
+    xen.hypercalls.set(32, domain.channels::call);
+  }
+
+  /** The store's nodes that a toolstack makes for a guest without devices (libxl_create.c, libxl__domain_make). */
+  private void fillStore(Setup setup) {
+    String home = "/local/domain/" + DOMID;
+    store.write(home + "/name", "guest");
+    store.write(home + "/domid", Integer.toString(DOMID));
+    store.write(home + "/vm", "/vm/00000000-0000-0000-0000-000000000001");
+    store.write(home + "/memory/static-max", Long.toString(setup.memoryBytes() >> 10));
+    store.write(home + "/memory/target", Long.toString(setup.memoryBytes() >> 10));
+    store.write(home + "/store/ring-ref", Long.toString(built.storeMfn()));
+    store.write(home + "/store/port", "1");
+    store.write(home + "/console/ring-ref", Long.toString(built.consoleMfn()));
+    store.write(home + "/console/port", "2");
+    for (int n = 0; n < setup.vcpus(); n++) {
+      store.write(home + "/cpu/" + n + "/availability", "online");
+    }
+  }
+
+  // ---- Running ----
+
+  /**
+   * Runs the domain to its end.
+   *
+   * @param maxInstructions counts to run for at most; time in which every vcpu waits is not counted
+   */
+  public RunOutcome run(long maxInstructions) {
+    Scheduler.End end = scheduler.run(maxInstructions, this::over);
+    return outcome(end, maxInstructions);
+  }
+
+  private boolean over() {
+    byte[] bytes;
+    while ((bytes = typed.poll()) != null) {
+      console.type(bytes);
+    }
+    return domain.shutdown != Domain.RUNNING || xen.unimplemented != null;
+  }
+
+  private RunOutcome outcome(Scheduler.End end, long limit) {
+    if (xen.unimplemented != null) {
+      return new RunOutcome(RunOutcome.Kind.UNIMPLEMENTED, xen.unimplemented);
+    }
+    return switch (domain.shutdown) {
+      case Domain.RUNNING ->
+          switch (end) {
+            case LIMIT -> new RunOutcome(RunOutcome.Kind.LIMIT, "the limit of " + limit + " instructions was reached");
+            case DEADLOCK -> new RunOutcome(RunOutcome.Kind.DEADLOCK, "every vcpu waits, and nothing will wake one");
+            case STOPPED -> new RunOutcome(RunOutcome.Kind.STOPPED, "stopped");
+          };
+      case Domain.SHUTDOWN_POWEROFF -> new RunOutcome(RunOutcome.Kind.POWEROFF, "the guest powered off");
+      case Domain.SHUTDOWN_REBOOT -> new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reboot");
+      case Domain.SHUTDOWN_SUSPEND -> new RunOutcome(RunOutcome.Kind.SUSPEND, "the guest suspended itself");
+      case Domain.SHUTDOWN_WATCHDOG -> new RunOutcome(RunOutcome.Kind.CRASH, "the guest's watchdog fired");
+      default ->
+          new RunOutcome(
+              RunOutcome.Kind.CRASH, domain.crashReason != null ? domain.crashReason : "the guest shut down with reason " + domain.shutdown);
+    };
+  }
+
+  /** Ends the run soon; from any thread. */
+  public void stop() {
+    scheduler.stop();
+  }
+
+  /** Types on the guest's keyboard; from any thread. Such a run does not repeat. */
+  public void type(byte[] bytes) {
+    typed.add(bytes.clone());
+  }
+
+  // ---- What was seen ----
+
+  /** The hypervisor, for whoever looks at the end of a run. */
+  public Hypervisor xen() {
+    return xen;
+  }
+
+  /** The domain. */
+  public Domain domain() {
+    return domain;
+  }
+
+  /** Where the builder put what the domain started with. */
+  public PvDomain built() {
+    return built;
+  }
+
+  /** Instructions retired by all vcpus. */
+  public long instructions() {
+    long sum = 0;
+    for (PvVcpu v : vcpus) {
+      sum += v.vcpu.cpu.retired;
+    }
+    return sum;
+  }
+
+  /** Virtual time since the start in ns. */
+  public long virtualNanoseconds() {
+    return xen.clock.now;
+  }
+
+  /** How often each hypercall was issued. */
+  public Map<String, Long> hypercalls() {
+    return xen.hypercalls.counts();
+  }
+
+  /** How often the guest was left, by kind, and how often it was told of events. */
+  public Map<String, Long> exits() {
+    Map<String, Long> map = new TreeMap<>();
+    for (PvVcpu v : vcpus) {
+      for (int n = 0; n < PvVcpu.EXITS.length; n++) {
+        if (v.exits[n] != 0) {
+          map.merge(PvVcpu.EXITS[n], v.exits[n], Long::sum);
+        }
+      }
+      if (v.entry.upcalls != 0) {
+        map.merge("upcall", v.entry.upcalls, Long::sum);
+      }
+    }
+    return map;
+  }
+
+  /** How often each vector was delivered to the guest. */
+  public Map<Integer, Long> faults() {
+    Map<Integer, Long> map = new TreeMap<>();
+    for (PvVcpu v : vcpus) {
+      for (int n = 0; n < 256; n++) {
+        if (v.entry.delivered[n] != 0) {
+          map.merge(n, v.entry.delivered[n], Long::sum);
+        }
+      }
+    }
+    return map;
+  }
+
+  /** What the TLBs did. */
+  public Map<String, Long> tlb() {
+    Map<String, Long> map = new TreeMap<>();
+    String[] names = {"fills", "walk_references", "flushes", "page_flushes"};
+    for (PvVcpu v : vcpus) {
+      long[] values = v.vcpu.cpu.tlbStatistics();
+      for (int n = 0; n < names.length; n++) {
+        map.merge(names[n], values[n], Long::sum);
+      }
+    }
+    return map;
+  }
+
+  /** The digest of the finished run. The memory is part of it from the first call on. */
+  public String digest() {
+    if (!finished) {
+      finished = true;
+      digest.memory(xen.memory);
+    }
+    return digest.hex();
+  }
+
+  @Override
+  public void close() {
+    host.close();
+  }
+}

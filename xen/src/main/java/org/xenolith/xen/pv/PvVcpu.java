@@ -1,0 +1,236 @@
+package org.xenolith.xen.pv;
+
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Exit;
+import org.xenolith.cpu.Fault;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.machine.Scheduler;
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.RunDigest;
+import org.xenolith.xen.Vcpu;
+
+/** Runs one vcpu of a PV domain: answers each exit as Xen's entry points do, and goes back to the guest (x86_64/entry.S, arch/x86/traps.c). */
+public final class PvVcpu implements Scheduler.Runner {
+  public final Vcpu vcpu;
+  final PvEntry entry;
+  final TimeKeeper time;
+  final PrivilegedOps operations;
+
+  /** Whether VCPUOP_register_vcpu_info moved the vcpu_info: only once. */
+  boolean vcpuInfoRegistered;
+
+  private final Hypervisor xen;
+  private final Domain domain;
+  private final Cpu cpu;
+  private final PvState pv;
+  private final RunDigest digest;
+  private final long[] args = new long[6];
+  private boolean yielded;
+  private boolean continued;
+
+  /** Exits by kind, see {@link #EXITS}. */
+  final long[] exits = new long[5];
+
+  static final String[] EXITS = {"hypercall", "syscall", "exception", "software-interrupt", "sysenter"};
+
+  PvVcpu(Vcpu vcpu, Ports ports, RunDigest digest) {
+    this.vcpu = vcpu;
+    this.domain = vcpu.domain;
+    this.xen = domain.xen;
+    this.cpu = vcpu.cpu;
+    this.pv = vcpu.pv;
+    this.digest = digest;
+    this.entry = new PvEntry(vcpu);
+    this.time = new TimeKeeper(vcpu);
+    this.operations = new PrivilegedOps(vcpu, entry, ports);
+    cpu.descriptors = new PvDescriptors(vcpu, xen.mmu.descriptors());
+    cpu.cr0 = PrivilegedOps.CR0;
+    cpu.cr4 = 0x660;
+    cpu.efer = Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE;
+  }
+
+  /** How the vcpu's guest is entered: for whoever injects faults (the PV MMU's write emulation). */
+  public PvEntry entry() {
+    return entry;
+  }
+
+  // ---- Turns ----
+
+  @Override
+  public boolean runnable() {
+    return vcpu.state == Vcpu.State.RUNNABLE;
+  }
+
+  @Override
+  public void begin() {
+    time.stopPoll();
+    time.enter(TimeKeeper.RUNNING);
+  }
+
+  @Override
+  public void end() {
+    time.enter(switch (vcpu.state) {
+      case RUNNABLE -> TimeKeeper.RUNNABLE;
+      case BLOCKED -> TimeKeeper.BLOCKED;
+      case DOWN -> TimeKeeper.OFFLINE;
+    });
+  }
+
+  @Override
+  public boolean run(long until) {
+    yielded = false;
+    while (true) {
+      if (!entry.returnToGuest()) {
+        return false;
+      }
+      long stop = Math.min(until, xen.events.next());
+      if (cpu.clock.now >= stop) {
+        return true;
+      }
+      Exit exit = cpu.run(stop);
+      if (!(exit instanceof Exit.Budget)) {
+        digest.exit(vcpu, exit);
+        handle(exit);
+        digest.delivered(entry.deliveries);
+        if (xen.unimplemented != null || domain.shutdown != Domain.RUNNING || yielded || vcpu.state != Vcpu.State.RUNNABLE) {
+          return false;
+        }
+      }
+    }
+  }
+
+  /** Ends the turn (SCHEDOP_yield). */
+  void yield() {
+    yielded = true;
+  }
+
+  // ---- Exits ----
+
+  private void handle(Exit exit) {
+    switch (exit) {
+      case Exit.Syscall s -> {
+        if (vcpu.kernelMode && cpu.mode == CpuMode.LONG64) {
+          exits[0]++;
+          hypercall();
+        } else {
+          exits[1]++;
+          entry.syscallCallback();
+        }
+      }
+      case Exit.Exception e -> {
+        exits[2]++;
+        exception(e.vector(), e.errorCode(), e.address());
+      }
+      case Exit.SoftwareInterrupt i -> {
+        exits[3]++;
+        softwareInterrupt(i.vector(), i.length());
+      }
+      case Exit.Sysenter s -> {
+        exits[4]++;
+        entry.sysenterCallback();
+      }
+      case Exit.Unimplemented u -> {
+        xen.unimplemented(u.what());
+        entry.inject(Fault.UD, Fault.NO_ERROR_CODE);
+      }
+      case Exit.Budget b -> throw new IllegalStateException("a budget is not an exit to answer");
+      default -> {
+        xen.unimplemented("exit " + exit);
+        entry.inject(Fault.UD, Fault.NO_ERROR_CODE);
+      }
+    }
+  }
+
+  private void hypercall() {
+    Selectors.flat(cpu, false);
+    pv.viaSysret = true;
+    long number = cpu.r[Cpu.RAX];
+    args[0] = cpu.r[Cpu.RDI];
+    args[1] = cpu.r[Cpu.RSI];
+    args[2] = cpu.r[Cpu.RDX];
+    args[3] = cpu.r[Cpu.R10];
+    args[4] = cpu.r[Cpu.R8];
+    args[5] = 0;
+    continued = false;
+    long result = xen.hypercalls.call(vcpu, number, args);
+    if (!continued) {
+      cpu.r[Cpu.RAX] = result;
+    }
+  }
+
+  /** Has the rest of a hypercall done by executing its SYSCALL again, after events were looked at (hypercall_create_continuation). */
+  void continueHypercall(int number, long... arguments) {
+    continued = true;
+    cpu.rip -= 2;
+    cpu.r[Cpu.RAX] = number;
+    int[] registers = {Cpu.RDI, Cpu.RSI, Cpu.RDX, Cpu.R10, Cpu.R8};
+    for (int n = 0; n < arguments.length; n++) {
+      cpu.r[registers[n]] = arguments[n];
+    }
+  }
+
+  private void exception(int vector, int errorCode, long address) {
+    pv.viaSysret = false;
+    switch (vector) {
+      case Fault.PF -> pageFault(errorCode, address);
+      case Fault.GP -> {
+        if (errorCode != 0 || operations.generalProtection() == PrivilegedOps.Result.REFLECT) {
+          entry.inject(vector, errorCode);
+        }
+      }
+      case Fault.UD -> {
+        if (operations.invalidOpcode() == PrivilegedOps.Result.REFLECT) {
+          entry.inject(vector, Fault.NO_ERROR_CODE);
+        }
+      }
+      case Fault.NM -> {
+        // Xen clears TS whenever it reports that it was set.
+        operations.taskSwitched(false);
+        entry.inject(vector, Fault.NO_ERROR_CODE);
+      }
+      default -> entry.inject(vector, errorCode, address);
+    }
+  }
+
+  /** A store to a page table may be carried out (fixup_page_fault); all else is the guest's. */
+  private void pageFault(int errorCode, long va) {
+    int kind = Fault.PF_PRESENT | Fault.PF_WRITE | Fault.PF_RESERVED | Fault.PF_FETCH;
+    if (vcpu.kernelMode && (errorCode & kind) == (Fault.PF_PRESENT | Fault.PF_WRITE) && GuestAccess.accessible(va, 1)) {
+      switch (xen.mmu.writableTables().emulate(vcpu, va)) {
+        case null -> entry.inject(Fault.PF, errorCode, va);
+        case Exit.Exception e -> entry.inject(e.vector(), e.errorCode(), e.address());
+        case Exit.Budget b -> {
+          // Done.
+        }
+        case Exit other -> handle(other);
+      }
+      return;
+    }
+    entry.inject(Fault.PF, errorCode, va);
+  }
+
+  /** INT n: all gates of the real IDT but three refuse, and Xen looks at the guest's own table (do_general_protection). */
+  private void softwareInterrupt(int vector, int length) {
+    pv.viaSysret = false;
+    if (vector == Fault.BP || vector == Fault.OF) {
+      cpu.rip += length;
+      entry.inject(vector, Fault.NO_ERROR_CODE);
+      return;
+    }
+    boolean allowed = vector == 0x80
+        ? pv.trapAddress[vector] != 0 || permitted(vector)
+        : permitted(vector);
+    if (allowed) {
+      cpu.rip += length;
+      entry.injectSoftwareInterrupt(vector);
+    } else {
+      entry.inject(Fault.GP, vector << 3 | 2);
+    }
+  }
+
+  private boolean permitted(int vector) {
+    return (pv.trapFlags[vector] & 3) >= (vcpu.kernelMode ? 1 : 3);
+  }
+}

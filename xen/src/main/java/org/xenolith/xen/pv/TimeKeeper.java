@@ -1,0 +1,195 @@
+package org.xenolith.xen.pv;
+
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
+import org.xenolith.machine.EventQueue;
+import org.xenolith.xen.Domain;
+import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.event.EventChannels;
+
+/**
+ * Time as a guest gets it: the system time (ns since the machine started, which is the clock's count and the TSC), the wall clock, the time
+ * spent in each run state, and timers that raise VIRQ_TIMER.
+ */
+public final class TimeKeeper {
+  /** System time = (TSC - tsc_timestamp) &lt;&lt; shift * multiplier &gt;&gt; 32: exactly 1 ns a tick (public header xen.h, vcpu_time_info). */
+  static final int TSC_TO_NS_MULTIPLIER = 0x8000_0000, TSC_TO_NS_SHIFT = 1;
+
+  /** PVCLOCK_TSC_STABLE_BIT: every vcpu's TSC agrees. */
+  private static final int TSC_STABLE = 1;
+
+  /** Seconds since 1970 at which every machine starts: 2026-01-01 00:00:00 UTC. Nothing of the host's clock reaches a guest. */
+  public static final long EPOCH = 1_767_225_600L;
+
+  /** Run states (public header vcpu.h). */
+  static final int RUNNING = 0, RUNNABLE = 1, BLOCKED = 2, OFFLINE = 3;
+
+  /** Offsets in struct shared_info, 64 bits. */
+  private static final int WC_VERSION = 3072, WC_SEC = 3076, WC_NSEC = 3080, WC_SEC_HI = 3084;
+
+  private static final long RUNSTATE_UPDATE = 1L << 63;
+
+  private final Hypervisor xen;
+  private final Vcpu vcpu;
+  private int runState = OFFLINE;
+  private EventQueue.Event singleshot, periodic, poll;
+  private long period;
+
+  TimeKeeper(Vcpu vcpu) {
+    this.vcpu = vcpu;
+    this.xen = vcpu.domain.xen;
+  }
+
+  long now() {
+    return xen.clock.now;
+  }
+
+  // ---- Clocks in memory ----
+
+  /** Writes the wall clock's start into shared_info (update_domain_wallclock_time, common/time.c). */
+  public static void writeWallClock(Domain domain) {
+    GuestMemory memory = domain.xen.memory;
+    long pa = domain.sharedInfoPa();
+    int version = memory.readInt(pa + WC_VERSION) + 1 | 1;
+    memory.writeInt(pa + WC_VERSION, version);
+    memory.writeInt(pa + WC_SEC, (int) EPOCH);
+    memory.writeInt(pa + WC_NSEC, 0);
+    memory.writeInt(pa + WC_SEC_HI, (int) (EPOCH >>> 32));
+    memory.writeInt(pa + WC_VERSION, version + 1);
+  }
+
+  /** Writes vcpu_info.time (force_update_vcpu_system_time, arch/x86/time.c). The rate never changes, so once is enough. */
+  void writeSystemTime() {
+    if (vcpu.vcpuInfoPa != 0) {
+      writeTime(vcpu.vcpuInfoPa + Vcpu.TIME);
+    }
+    writeTimeArea();
+  }
+
+  /** Writes the second copy of the time that the guest may have registered for its user mode. */
+  void writeTimeArea() {
+    if (vcpu.pv.timeArea != 0) {
+      long pa = guestAddress(vcpu.pv.timeArea, 32);
+      if (pa >= 0) {
+        writeTime(pa);
+      }
+    }
+  }
+
+  private void writeTime(long pa) {
+    GuestMemory memory = xen.memory;
+    int version = memory.readInt(pa) + 1 | 1;
+    memory.writeInt(pa, version);
+    memory.writeInt(pa + 4, 0);
+    memory.writeLong(pa + 8, now());
+    memory.writeLong(pa + 16, now());
+    memory.writeInt(pa + 24, TSC_TO_NS_MULTIPLIER);
+    memory.writeInt(pa + 28, TSC_TO_NS_SHIFT | TSC_STABLE << 8);
+    memory.writeInt(pa, version + 1);
+  }
+
+  /** The machine address of a kernel address that was registered, or -1 where it is not mapped writable or crosses a page. */
+  private long guestAddress(long va, int length) {
+    if ((va & 0xfff) + length > GuestMemory.FRAME_SIZE || vcpu.kernelRootMfn == 0) {
+      return -1;
+    }
+    // Registered by the guest's kernel, so its page tables count whichever mode runs.
+    long cr3 = vcpu.cpu.cr3;
+    vcpu.cpu.cr3 = vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT;
+    long pa = vcpu.cpu.mmu.translate(va, Mmu.WRITE);
+    vcpu.cpu.cr3 = cr3;
+    return pa >= 0 && xen.memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? pa : -1;
+  }
+
+  // ---- Run states ----
+
+  /** Enters a run state and accounts for the one before (vcpu_runstate_change, common/sched/core.c). */
+  void enter(int state) {
+    if (state == runState) {
+      return;
+    }
+    vcpu.runstateTime[runState] += now() - vcpu.runstateSince;
+    vcpu.runstateSince = now();
+    runState = state;
+    writeRunstate();
+  }
+
+  /** Brings the guest's runstate area up to date, with the flag that tells of an update under way if it asked for that. */
+  void writeRunstate() {
+    if (vcpu.pv.runstateArea == 0) {
+      return;
+    }
+    long pa = guestAddress(vcpu.pv.runstateArea, 48);
+    if (pa < 0) {
+      return;
+    }
+    GuestMemory memory = xen.memory;
+    if ((vcpu.domain.assists & Domain.ASSIST_RUNSTATE_UPDATE_FLAG) != 0) {
+      memory.writeLong(pa + 8, vcpu.runstateSince | RUNSTATE_UPDATE);
+    }
+    memory.writeInt(pa, runState);
+    for (int n = 0; n < 4; n++) {
+      memory.writeLong(pa + 16 + 8L * n, vcpu.runstateTime[n]);
+    }
+    memory.writeLong(pa + 8, vcpu.runstateSince);
+  }
+
+  /** struct vcpu_runstate_info now, the time in the present state included (vcpu_runstate_get). */
+  long[] runstate() {
+    long[] info = {runState, vcpu.runstateSince, vcpu.runstateTime[0], vcpu.runstateTime[1], vcpu.runstateTime[2], vcpu.runstateTime[3]};
+    info[2 + runState] += now() - vcpu.runstateSince;
+    return info;
+  }
+
+  // ---- Timers ----
+
+  /** Sets the one-shot timer to an absolute system time; a new time replaces the old. */
+  void setSingleshot(long due) {
+    stopSingleshot();
+    singleshot = xen.events.at(Math.max(due, now()), this::tick);
+  }
+
+  void stopSingleshot() {
+    if (singleshot != null) {
+      singleshot.cancel();
+      singleshot = null;
+    }
+  }
+
+  /** Sets the periodic timer; 0 stops it. */
+  void setPeriodic(long nanoseconds) {
+    if (periodic != null) {
+      periodic.cancel();
+      periodic = null;
+    }
+    period = nanoseconds;
+    if (period != 0) {
+      periodic = xen.events.at(now() + period, this::periodicTick);
+    }
+  }
+
+  private void periodicTick() {
+    periodic = xen.events.at(now() + period, this::periodicTick);
+    // A tick comes only to a vcpu that is up.
+    if (vcpu.state != Vcpu.State.DOWN) {
+      tick();
+    }
+  }
+
+  private void tick() {
+    vcpu.domain.channels.raiseVirq(vcpu, EventChannels.VIRQ_TIMER);
+  }
+
+  /** Ends SCHEDOP_poll at an absolute system time. */
+  void setPoll(long due) {
+    poll = xen.events.at(Math.max(due, now()), vcpu::wake);
+  }
+
+  void stopPoll() {
+    if (poll != null) {
+      poll.cancel();
+      poll = null;
+    }
+  }
+}
