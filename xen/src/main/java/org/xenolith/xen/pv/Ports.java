@@ -2,23 +2,14 @@ package org.xenolith.xen.pv;
 
 /**
  * The I/O ports of a domain without devices, as far as its I/O privilege lets it try them: nobody is there, except that PCI's address
- * register and the clock's index can be read back (guest_io_read and guest_io_write, pv/emul-priv-op.c).
+ * register and the clock's index can be read back (guest_io_read and guest_io_write, pv/emul-priv-op.c). A toolstack gives a PV domU no
+ * interval timer (libxl__arch_domain_prepare_config), so its ports read all ones like the rest (pv_pit_handler).
  */
 final class Ports {
   private static final int CMOS_INDEX = 0x70, PCI_ADDRESS = 0xcf8;
 
   private int pciAddress;
   private int cmosIndex;
-
-  /** Whether a port belongs to the interval timer that real Xen has for a domain. */
-  static boolean timer(int port, int size) {
-    for (int p = port; p < port + size; p++) {
-      if (p == 0x42 || p == 0x43 || p == 0x61) {
-        return true;
-      }
-    }
-    return false;
-  }
 
   /** Reads {@code size} (1, 2 or 4) bytes. */
   int read(int port, int size) {

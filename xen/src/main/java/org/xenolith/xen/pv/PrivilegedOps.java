@@ -185,10 +185,6 @@ final class PrivilegedOps {
     if (!portAllowed(port, size)) {
       return pv.bounce ? Result.DONE : Result.REFLECT;
     }
-    if (Ports.timer(port, size)) {
-      vcpu.domain.xen.unimplemented("I/O port 0x" + Integer.toHexString(port) + " (interval timer) of a PV guest");
-      return Result.REFLECT;
-    }
     int hits = DebugRegisters.portHits(vcpu, port, size);
     if (string) {
       return stringPort(i, in, port, size, hits);
