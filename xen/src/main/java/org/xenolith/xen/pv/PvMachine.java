@@ -25,6 +25,7 @@ import org.xenolith.xen.build.PvDomain;
 import org.xenolith.xen.console.PvConsole;
 import org.xenolith.xen.event.EventChannels;
 import org.xenolith.xen.event.GuestFrames;
+import org.xenolith.xen.xenstore.Permission;
 import org.xenolith.xen.xenstore.StoreRing;
 import org.xenolith.xen.xenstore.XenStore;
 
@@ -149,6 +150,12 @@ public final class PvMachine implements AutoCloseable {
   /** The store's nodes that a toolstack makes for a guest without devices (libxl_create.c, libxl__domain_make). */
   private void fillStore(Setup setup) {
     String home = "/local/domain/" + DOMID;
+    List<Permission> readable = List.of(new Permission(0, Permission.NONE), new Permission(DOMID, Permission.READ));
+    List<Permission> own = List.of(new Permission(DOMID, Permission.NONE));
+    store.makeNode(home, readable);
+    for (String node : new String[] {"control/shutdown", "device", "data", "drivers", "feature", "attr", "error"}) {
+      store.makeNode(home + "/" + node, own);
+    }
     store.write(home + "/name", "guest");
     store.write(home + "/domid", Integer.toString(DOMID));
     store.write(home + "/vm", "/vm/00000000-0000-0000-0000-000000000001");
