@@ -8,12 +8,17 @@ import org.xenolith.isa.OperandKind;
 final class FarControl {
   private FarControl() {}
 
+  /** Bytes of a far pointer's offset: AMD's processors have no pointers of 64 bits and ignore REX.W (AMD64 APM volume 3, CALL and JMP far). */
+  private static int offsetWidth(Instruction i) {
+    return Math.min(i.width, 4);
+  }
+
   private static int selector(Cpu c, Instruction i) {
-    return i.kind0 == OperandKind.FAR ? (int) i.imm2 : c.mmu.read16(c.ea(i) + i.width);
+    return i.kind0 == OperandKind.FAR ? (int) i.imm2 : c.mmu.read16(c.ea(i) + offsetWidth(i));
   }
 
   private static long offset(Cpu c, Instruction i) {
-    return i.kind0 == OperandKind.FAR ? i.imm : c.mmu.read(c.ea(i), i.width);
+    return i.kind0 == OperandKind.FAR ? i.imm : c.mmu.read(c.ea(i), offsetWidth(i));
   }
 
   /** The target if the new code segment admits it. */
@@ -44,7 +49,7 @@ final class FarControl {
     long offset = offset(c, i);
     long descriptor = Segments.codeDescriptor(c, selector, false);
     long target = target(c, offset, descriptor);
-    int width = i.width;
+    int width = offsetWidth(i);
     long pointer = Stack.pointer(c, -2L * width);
     c.mmu.checkWritable(Stack.address(c, pointer, 2 * width, true), 2 * width);
     Stack.push(c, width, c.selector[Instruction.CS]);

@@ -130,7 +130,7 @@ final class PrivilegedOps {
           }
           case CLTS -> kernel ? setCr0(readCr(0) & ~Cpu.CR0_TS) : Result.REFLECT;
           // A domain without devices has no caches to flush for them.
-          case WBINVD, WBNOINVD -> kernel ? Result.DONE : Result.REFLECT;
+          case WBINVD -> kernel ? Result.DONE : Result.REFLECT;
           case RDMSR -> kernel ? readMsr() : Result.REFLECT;
           case WRMSR -> kernel ? writeMsr() : Result.REFLECT;
           case MOV -> kernel ? moveSystemRegister(i) : Result.REFLECT;
@@ -339,37 +339,16 @@ final class PrivilegedOps {
   }
 
   private Result readMsr() {
-    int msr = (int) cpu.r[Cpu.RCX];
-    switch (msrs.read(vcpu, msr)) {
-      case UNKNOWN -> {
-        vcpu.domain.xen.unimplemented("RDMSR 0x" + Integer.toHexString(msr) + " of a PV guest");
-        return Result.REFLECT;
-      }
-      case FAULT -> {
-        return Result.REFLECT;
-      }
-      default -> {
-        cpu.r[Cpu.RAX] = msrs.value & 0xffff_ffffL;
-        cpu.r[Cpu.RDX] = msrs.value >>> 32;
-        return Result.DONE;
-      }
+    if (!msrs.read(vcpu, (int) cpu.r[Cpu.RCX])) {
+      return Result.REFLECT;
     }
+    cpu.r[Cpu.RAX] = msrs.value & 0xffff_ffffL;
+    cpu.r[Cpu.RDX] = msrs.value >>> 32;
+    return Result.DONE;
   }
 
   private Result writeMsr() {
-    int msr = (int) cpu.r[Cpu.RCX];
     long value = cpu.r[Cpu.RAX] & 0xffff_ffffL | cpu.r[Cpu.RDX] << 32;
-    switch (msrs.write(vcpu, msr, value)) {
-      case UNKNOWN -> {
-        vcpu.domain.xen.unimplemented("WRMSR 0x" + Integer.toHexString(msr) + " of a PV guest");
-        return Result.REFLECT;
-      }
-      case FAULT -> {
-        return Result.REFLECT;
-      }
-      default -> {
-        return Result.DONE;
-      }
-    }
+    return msrs.write(vcpu, (int) cpu.r[Cpu.RCX], value) ? Result.DONE : Result.REFLECT;
   }
 }
