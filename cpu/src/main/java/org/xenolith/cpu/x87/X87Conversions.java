@@ -179,7 +179,7 @@ public final class X87Conversions {
       fits = exponent < 63;
       if (fits) {
         integer = arithmetic.integerPart(negative, exponent, X87Arithmetic.normalized(sig));
-        fits = integer < DECIMAL_LIMIT;
+        fits = Long.compareUnsigned(integer, DECIMAL_LIMIT) < 0;
       }
     }
     if (!fits) {
