@@ -73,112 +73,133 @@ final class Arithmetic {
   // ---- Their forms ----
 
   static Op add(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], c.r[n.reg1], 0);
-      case RM64 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], c.mmu.read64(c.ea(n)), 0);
-      case RI64 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], n.imm, 0);
+      case RR64 -> (c, n) -> c.r[d] = add(c, c.r[d], c.r[s], 0);
+      case RM64 -> (c, n) -> c.r[d] = add(c, c.r[d], c.mmu.read64(m.of(c)), 0);
+      case RI64 -> (c, n) -> c.r[d] = add(c, c.r[d], imm, 0);
       case MR64 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write64(va, add(c, c.mmu.readForWrite(va, 8), c.r[n.reg1], 0));
+        long va = m.of(c);
+        c.mmu.write64(va, add(c, c.mmu.readForWrite(va, 8), c.r[s], 0));
       };
       case MI64 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write64(va, add(c, c.mmu.readForWrite(va, 8), n.imm, 0));
+        long va = m.of(c);
+        c.mmu.write64(va, add(c, c.mmu.readForWrite(va, 8), imm, 0));
       };
-      case RR32 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], c.r[n.reg1], 32);
-      case RM32 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], c.mmu.read32(c.ea(n)), 32);
-      case RI32 -> (c, n) -> c.r[n.reg0] = add(c, c.r[n.reg0], n.imm, 32);
+      case RR32 -> (c, n) -> c.r[d] = add(c, c.r[d], c.r[s], 32);
+      case RM32 -> (c, n) -> c.r[d] = add(c, c.r[d], c.mmu.read32(m.of(c)), 32);
+      case RI32 -> (c, n) -> c.r[d] = add(c, c.r[d], imm, 32);
       case MR32 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write32(va, (int) add(c, c.mmu.readForWrite(va, 4), c.r[n.reg1], 32));
+        long va = m.of(c);
+        c.mmu.write32(va, (int) add(c, c.mmu.readForWrite(va, 4), c.r[s], 32));
       };
       case MI32 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write32(va, (int) add(c, c.mmu.readForWrite(va, 4), n.imm, 32));
+        long va = m.of(c);
+        c.mmu.write32(va, (int) add(c, c.mmu.readForWrite(va, 4), imm, 32));
       };
       default -> (c, n) -> Operands.update(c, n, Arithmetic::add);
     };
   }
 
   static Op sub(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], c.r[n.reg1], 0);
-      case RM64 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], c.mmu.read64(c.ea(n)), 0);
-      case RI64 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], n.imm, 0);
+      case RR64 -> (c, n) -> c.r[d] = sub(c, c.r[d], c.r[s], 0);
+      case RM64 -> (c, n) -> c.r[d] = sub(c, c.r[d], c.mmu.read64(m.of(c)), 0);
+      case RI64 -> (c, n) -> c.r[d] = sub(c, c.r[d], imm, 0);
       case MR64 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write64(va, sub(c, c.mmu.readForWrite(va, 8), c.r[n.reg1], 0));
+        long va = m.of(c);
+        c.mmu.write64(va, sub(c, c.mmu.readForWrite(va, 8), c.r[s], 0));
       };
       case MI64 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write64(va, sub(c, c.mmu.readForWrite(va, 8), n.imm, 0));
+        long va = m.of(c);
+        c.mmu.write64(va, sub(c, c.mmu.readForWrite(va, 8), imm, 0));
       };
-      case RR32 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], c.r[n.reg1], 32);
-      case RM32 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], c.mmu.read32(c.ea(n)), 32);
-      case RI32 -> (c, n) -> c.r[n.reg0] = sub(c, c.r[n.reg0], n.imm, 32);
+      case RR32 -> (c, n) -> c.r[d] = sub(c, c.r[d], c.r[s], 32);
+      case RM32 -> (c, n) -> c.r[d] = sub(c, c.r[d], c.mmu.read32(m.of(c)), 32);
+      case RI32 -> (c, n) -> c.r[d] = sub(c, c.r[d], imm, 32);
       case MR32 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write32(va, (int) sub(c, c.mmu.readForWrite(va, 4), c.r[n.reg1], 32));
+        long va = m.of(c);
+        c.mmu.write32(va, (int) sub(c, c.mmu.readForWrite(va, 4), c.r[s], 32));
       };
       case MI32 -> (c, n) -> {
-        long va = c.ea(n);
-        c.mmu.write32(va, (int) sub(c, c.mmu.readForWrite(va, 4), n.imm, 32));
+        long va = m.of(c);
+        c.mmu.write32(va, (int) sub(c, c.mmu.readForWrite(va, 4), imm, 32));
       };
       default -> (c, n) -> Operands.update(c, n, Arithmetic::sub);
     };
   }
 
   static Op cmp(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> sub(c, c.r[n.reg0], c.r[n.reg1], 0);
-      case RM64 -> (c, n) -> sub(c, c.r[n.reg0], c.mmu.read64(c.ea(n)), 0);
-      case RI64 -> (c, n) -> sub(c, c.r[n.reg0], n.imm, 0);
-      case MR64 -> (c, n) -> sub(c, c.mmu.read64(c.ea(n)), c.r[n.reg1], 0);
-      case MI64 -> (c, n) -> sub(c, c.mmu.read64(c.ea(n)), n.imm, 0);
-      case RR32 -> (c, n) -> sub(c, c.r[n.reg0], c.r[n.reg1], 32);
-      case RM32 -> (c, n) -> sub(c, c.r[n.reg0], c.mmu.read32(c.ea(n)), 32);
-      case RI32 -> (c, n) -> sub(c, c.r[n.reg0], n.imm, 32);
-      case MR32 -> (c, n) -> sub(c, c.mmu.read32(c.ea(n)), c.r[n.reg1], 32);
-      case MI32 -> (c, n) -> sub(c, c.mmu.read32(c.ea(n)), n.imm, 32);
-      case RR8 -> (c, n) -> sub(c, c.r[n.reg0], c.r[n.reg1], 56);
-      case RM8 -> (c, n) -> sub(c, c.r[n.reg0], c.mmu.read8(c.ea(n)), 56);
-      case RI8 -> (c, n) -> sub(c, c.r[n.reg0], n.imm, 56);
-      case MR8 -> (c, n) -> sub(c, c.mmu.read8(c.ea(n)), c.r[n.reg1], 56);
-      case MI8 -> (c, n) -> sub(c, c.mmu.read8(c.ea(n)), n.imm, 56);
+      case RR64 -> (c, n) -> sub(c, c.r[d], c.r[s], 0);
+      case RM64 -> (c, n) -> sub(c, c.r[d], c.mmu.read64(m.of(c)), 0);
+      case RI64 -> (c, n) -> sub(c, c.r[d], imm, 0);
+      case MR64 -> (c, n) -> sub(c, c.mmu.read64(m.of(c)), c.r[s], 0);
+      case MI64 -> (c, n) -> sub(c, c.mmu.read64(m.of(c)), imm, 0);
+      case RR32 -> (c, n) -> sub(c, c.r[d], c.r[s], 32);
+      case RM32 -> (c, n) -> sub(c, c.r[d], c.mmu.read32(m.of(c)), 32);
+      case RI32 -> (c, n) -> sub(c, c.r[d], imm, 32);
+      case MR32 -> (c, n) -> sub(c, c.mmu.read32(m.of(c)), c.r[s], 32);
+      case MI32 -> (c, n) -> sub(c, c.mmu.read32(m.of(c)), imm, 32);
+      case RR8 -> (c, n) -> sub(c, c.r[d], c.r[s], 56);
+      case RM8 -> (c, n) -> sub(c, c.r[d], c.mmu.read8(m.of(c)), 56);
+      case RI8 -> (c, n) -> sub(c, c.r[d], imm, 56);
+      case MR8 -> (c, n) -> sub(c, c.mmu.read8(m.of(c)), c.r[s], 56);
+      case MI8 -> (c, n) -> sub(c, c.mmu.read8(m.of(c)), imm, 56);
       default -> (c, n) -> Operands.compare(c, n, Arithmetic::sub);
     };
   }
 
   static Op adc(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> c.r[n.reg0] = adc(c, c.r[n.reg0], c.r[n.reg1], 0);
-      case RM64 -> (c, n) -> c.r[n.reg0] = adc(c, c.r[n.reg0], c.mmu.read64(c.ea(n)), 0);
-      case RI64 -> (c, n) -> c.r[n.reg0] = adc(c, c.r[n.reg0], n.imm, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = adc(c, c.r[n.reg0], n.imm, 32);
+      case RR64 -> (c, n) -> c.r[d] = adc(c, c.r[d], c.r[s], 0);
+      case RM64 -> (c, n) -> c.r[d] = adc(c, c.r[d], c.mmu.read64(m.of(c)), 0);
+      case RI64 -> (c, n) -> c.r[d] = adc(c, c.r[d], imm, 0);
+      case RI32 -> (c, n) -> c.r[d] = adc(c, c.r[d], imm, 32);
       default -> (c, n) -> Operands.update(c, n, Arithmetic::adc);
     };
   }
 
   static Op sbb(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> c.r[n.reg0] = sbb(c, c.r[n.reg0], c.r[n.reg1], 0);
-      case RR32 -> (c, n) -> c.r[n.reg0] = sbb(c, c.r[n.reg0], c.r[n.reg1], 32);
-      case RI64 -> (c, n) -> c.r[n.reg0] = sbb(c, c.r[n.reg0], n.imm, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = sbb(c, c.r[n.reg0], n.imm, 32);
+      case RR64 -> (c, n) -> c.r[d] = sbb(c, c.r[d], c.r[s], 0);
+      case RR32 -> (c, n) -> c.r[d] = sbb(c, c.r[d], c.r[s], 32);
+      case RI64 -> (c, n) -> c.r[d] = sbb(c, c.r[d], imm, 0);
+      case RI32 -> (c, n) -> c.r[d] = sbb(c, c.r[d], imm, 32);
       default -> (c, n) -> Operands.update(c, n, Arithmetic::sbb);
     };
   }
 
   static Op inc(Instruction i) {
+    int d = i.reg0;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case R64 -> (c, n) -> c.r[n.reg0] = inc(c, c.r[n.reg0], 0);
-      case R32 -> (c, n) -> c.r[n.reg0] = inc(c, c.r[n.reg0], 32);
+      case R64 -> (c, n) -> c.r[d] = inc(c, c.r[d], 0);
+      case R32 -> (c, n) -> c.r[d] = inc(c, c.r[d], 32);
       case M64 -> (c, n) -> {
-        long va = c.ea(n);
+        long va = m.of(c);
         c.mmu.write64(va, inc(c, c.mmu.readForWrite(va, 8), 0));
       };
       case M32 -> (c, n) -> {
-        long va = c.ea(n);
+        long va = m.of(c);
         c.mmu.write32(va, (int) inc(c, c.mmu.readForWrite(va, 4), 32));
       };
       default -> (c, n) -> Operands.update(c, n, Arithmetic::inc);
@@ -186,15 +207,17 @@ final class Arithmetic {
   }
 
   static Op dec(Instruction i) {
+    int d = i.reg0;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case R64 -> (c, n) -> c.r[n.reg0] = dec(c, c.r[n.reg0], 0);
-      case R32 -> (c, n) -> c.r[n.reg0] = dec(c, c.r[n.reg0], 32);
+      case R64 -> (c, n) -> c.r[d] = dec(c, c.r[d], 0);
+      case R32 -> (c, n) -> c.r[d] = dec(c, c.r[d], 32);
       case M64 -> (c, n) -> {
-        long va = c.ea(n);
+        long va = m.of(c);
         c.mmu.write64(va, dec(c, c.mmu.readForWrite(va, 8), 0));
       };
       case M32 -> (c, n) -> {
-        long va = c.ea(n);
+        long va = m.of(c);
         c.mmu.write32(va, (int) dec(c, c.mmu.readForWrite(va, 4), 32));
       };
       default -> (c, n) -> Operands.update(c, n, Arithmetic::dec);
@@ -202,9 +225,10 @@ final class Arithmetic {
   }
 
   static Op neg(Instruction i) {
+    int d = i.reg0;
     return switch (Form.of(i)) {
-      case R64 -> (c, n) -> c.r[n.reg0] = neg(c, c.r[n.reg0], 0);
-      case R32 -> (c, n) -> c.r[n.reg0] = neg(c, c.r[n.reg0], 32);
+      case R64 -> (c, n) -> c.r[d] = neg(c, c.r[d], 0);
+      case R32 -> (c, n) -> c.r[d] = neg(c, c.r[d], 32);
       default -> (c, n) -> Operands.update(c, n, Arithmetic::neg);
     };
   }

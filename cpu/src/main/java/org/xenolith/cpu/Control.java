@@ -27,8 +27,8 @@ final class Control {
   }
 
   /** A relative jump with an operand size of 64 bits. */
-  private static void jump64(Cpu c, Instruction i) {
-    long target = c.rip + i.imm;
+  private static void jump64(Cpu c, long displacement) {
+    long target = c.rip + displacement;
     if (target << 16 >> 16 != target) {
       throw c.fault(Fault.GP, 0);
     }
@@ -45,81 +45,85 @@ final class Control {
         }
       };
     }
+    long displacement = i.imm;
+    int condition = i.condition;
     return switch (i.condition) {
       case 2 -> (c, n) -> {
         if (c.cf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 3 -> (c, n) -> {
         if (!c.cf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 4 -> (c, n) -> {
         if (c.zf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 5 -> (c, n) -> {
         if (!c.zf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 6 -> (c, n) -> {
         if (c.cf() || c.zf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 7 -> (c, n) -> {
         if (!c.cf() && !c.zf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 8 -> (c, n) -> {
         if (c.sf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 9 -> (c, n) -> {
         if (!c.sf()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 12 -> (c, n) -> {
         if (c.sf() != c.of()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 13 -> (c, n) -> {
         if (c.sf() == c.of()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 14 -> (c, n) -> {
         if (c.zf() || c.sf() != c.of()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       case 15 -> (c, n) -> {
         if (!c.zf() && c.sf() == c.of()) {
-          jump64(c, n);
+          jump64(c, displacement);
         }
       };
       default -> (c, n) -> {
-        if (c.condition(n.condition)) {
-          jump64(c, n);
+        if (c.condition(condition)) {
+          jump64(c, displacement);
         }
       };
     };
   }
 
   static Op jmp(Instruction i) {
+    long displacement = i.imm;
+    int register = i.reg0;
     if (i.kind0 == OperandKind.REL) {
-      return i.width == 8 ? Control::jump64 : Control::jump;
+      return i.width == 8 ? (c, n) -> jump64(c, displacement) : Control::jump;
     }
     if (i.width == 8 && i.kind0 == OperandKind.GPR) {
-      return (c, n) -> c.rip = checked(c, c.r[n.reg0]);
+      return (c, n) -> c.rip = checked(c, c.r[register]);
     }
     return (c, n) -> c.rip = checked(c, Operands.read0(c, n));
   }
@@ -127,11 +131,12 @@ final class Control {
   // ---- Calls and returns ----
 
   static Op call(Instruction i) {
+    long displacement = i.imm;
     if (i.width == 8 && i.kind0 == OperandKind.REL) {
       return (c, n) -> {
         long next = c.rip;
         long sp = c.r[Cpu.RSP] - 8;
-        long target = checked(c, next + n.imm);
+        long target = checked(c, next + displacement);
         c.mmu.write64(sp, next);
         c.r[Cpu.RSP] = sp;
         c.rip = target;

@@ -5,14 +5,14 @@ import org.xenolith.isa.OperandKind;
 
 /**
  * Operand forms that are common enough for methods of their own: destination, then source (R register, M memory, I immediate), then the
- * width in bits. Registers of 8 bits are the low ones only. All else is {@link #OTHER} and goes by {@link Operands}.
+ * width in bits. Registers of 8 bits are the low ones only, memory is addressed with 64 bits. All else is {@link #OTHER} and goes by {@link Operands}.
  */
 enum Form {
   RR64, RM64, MR64, RI64, MI64, RR32, RM32, MR32, RI32, MI32, RR8, RM8, MR8, RI8, MI8, R64, R32, M64, M32, OTHER;
 
   /** The form of an instruction of one or two operands, both of its width. */
   static Form of(Instruction i) {
-    if (i.kind2 != OperandKind.NONE) {
+    if (i.kind2 != OperandKind.NONE || i.addressWidth != 8 && i.hasMemory()) {
       return OTHER;
     }
     return switch (i.kind0) {

@@ -28,21 +28,20 @@ public final class Mmu {
 
   private static final class TlbSet {
     long key = -1;
-    final long[] readTag = new long[ENTRIES];
-    final long[] readDelta = new long[ENTRIES];
-    final long[] writeTag = new long[ENTRIES];
-    final long[] writeDelta = new long[ENTRIES];
-    final long[] fetchTag = new long[ENTRIES];
-    final long[] fetchDelta = new long[ENTRIES];
+
+    // The tag of entry n is element 2n, its delta element 2n + 1: one line of the host's cache has both.
+    final long[] read = new long[2 * ENTRIES];
+    final long[] write = new long[2 * ENTRIES];
+    final long[] fetch = new long[2 * ENTRIES];
 
     TlbSet() {
       clear();
     }
 
     void clear() {
-      Arrays.fill(readTag, EMPTY);
-      Arrays.fill(writeTag, EMPTY);
-      Arrays.fill(fetchTag, EMPTY);
+      Arrays.fill(read, EMPTY);
+      Arrays.fill(write, EMPTY);
+      Arrays.fill(fetch, EMPTY);
     }
   }
 
@@ -55,7 +54,7 @@ public final class Mmu {
   private final TlbSet unused = new TlbSet();
   private TlbSet current;
   private int victim;
-  private long[] readTag, readDelta, writeTag, writeDelta, fetchTag, fetchDelta;
+  private long[] readTlb, writeTlb, fetchTlb;
 
   private boolean user;
   private boolean checkAlignment;
@@ -112,12 +111,9 @@ public final class Mmu {
 
   private void use(TlbSet set) {
     current = set;
-    readTag = set.readTag;
-    readDelta = set.readDelta;
-    writeTag = set.writeTag;
-    writeDelta = set.writeDelta;
-    fetchTag = set.fetchTag;
-    fetchDelta = set.fetchDelta;
+    readTlb = set.read;
+    writeTlb = set.write;
+    fetchTlb = set.fetch;
   }
 
   /** Forgets all translations of every root. */
@@ -144,14 +140,14 @@ public final class Mmu {
     int ix = index(va);
     long page = va & PAGE;
     for (TlbSet set : sets) {
-      if (set.readTag[ix] == page) {
-        set.readTag[ix] = EMPTY;
+      if (set.read[ix] == page) {
+        set.read[ix] = EMPTY;
       }
-      if (set.writeTag[ix] == page) {
-        set.writeTag[ix] = EMPTY;
+      if (set.write[ix] == page) {
+        set.write[ix] = EMPTY;
       }
-      if (set.fetchTag[ix] == page) {
-        set.fetchTag[ix] = EMPTY;
+      if (set.fetch[ix] == page) {
+        set.fetch[ix] = EMPTY;
       }
     }
   }
@@ -160,18 +156,18 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      long[] tag = set.writeTag;
-      long[] delta = set.writeDelta;
-      for (int ix = 0; ix < ENTRIES; ix++) {
-        if (tag[ix] + delta[ix] == host) {
-          tag[ix] = EMPTY;
+      long[] tlb = set.write;
+      for (int ix = 0; ix < 2 * ENTRIES; ix += 2) {
+        if (tlb[ix] + tlb[ix + 1] == host) {
+          tlb[ix] = EMPTY;
         }
       }
     }
   }
 
+  /** Where the entry of a linear address starts. */
   private static int index(long va) {
-    return (int) (va >>> 12) & (ENTRIES - 1);
+    return (int) (va >>> 11) & 2 * (ENTRIES - 1);
   }
 
   /** Whether {@code va} is canonical for 48-bit linear addresses. */
@@ -183,29 +179,29 @@ public final class Mmu {
 
   public int read8(long va) {
     int ix = index(va);
-    return readTag[ix] == (va & PAGE) ? Host.getByte(va + readDelta[ix]) : (int) readSlow(va, 1);
+    return readTlb[ix] == (va & PAGE) ? Host.getByte(va + readTlb[ix + 1]) : (int) readSlow(va, 1);
   }
 
   public int read16(long va) {
     int ix = index(va);
-    return readTag[ix] == (va + 1 & PAGE) ? Host.getShort(va + readDelta[ix]) : (int) readSlow(va, 2);
+    return readTlb[ix] == (va + 1 & PAGE) ? Host.getShort(va + readTlb[ix + 1]) : (int) readSlow(va, 2);
   }
 
   public int read32(long va) {
     int ix = index(va);
-    return readTag[ix] == (va + 3 & PAGE) ? Host.getInt(va + readDelta[ix]) : (int) readSlow(va, 4);
+    return readTlb[ix] == (va + 3 & PAGE) ? Host.getInt(va + readTlb[ix + 1]) : (int) readSlow(va, 4);
   }
 
   public long read64(long va) {
     int ix = index(va);
-    return readTag[ix] == (va + 7 & PAGE) ? Host.getLong(va + readDelta[ix]) : readSlow(va, 8);
+    return readTlb[ix] == (va + 7 & PAGE) ? Host.getLong(va + readTlb[ix + 1]) : readSlow(va, 8);
   }
 
   /** Reads 16 bytes: the lower 8 are returned, the upper 8 are in {@link #high}. */
   public long read128(long va) {
     int ix = index(va);
-    if (readTag[ix] == (va + 15 & PAGE)) {
-      long host = va + readDelta[ix];
+    if (readTlb[ix] == (va + 15 & PAGE)) {
+      long host = va + readTlb[ix + 1];
       high = Host.getLong(host + 8);
       return Host.getLong(host);
     }
@@ -238,8 +234,8 @@ public final class Mmu {
    */
   public long readForWrite(long va, int size) {
     int ix = index(va);
-    if (writeTag[ix] == (va + (size - 1) & PAGE)) {
-      long host = va + writeDelta[ix];
+    if (writeTlb[ix] == (va + (size - 1) & PAGE)) {
+      long host = va + writeTlb[ix + 1];
       return switch (size) {
         case 1 -> Host.getByte(host);
         case 2 -> Host.getShort(host);
@@ -289,8 +285,8 @@ public final class Mmu {
 
   public void write8(long va, int value) {
     int ix = index(va);
-    if (writeTag[ix] == (va & PAGE)) {
-      Host.putByte(va + writeDelta[ix], value);
+    if (writeTlb[ix] == (va & PAGE)) {
+      Host.putByte(va + writeTlb[ix + 1], value);
     } else {
       writeSlow(va, 1, value);
     }
@@ -298,8 +294,8 @@ public final class Mmu {
 
   public void write16(long va, int value) {
     int ix = index(va);
-    if (writeTag[ix] == (va + 1 & PAGE)) {
-      Host.putShort(va + writeDelta[ix], value);
+    if (writeTlb[ix] == (va + 1 & PAGE)) {
+      Host.putShort(va + writeTlb[ix + 1], value);
     } else {
       writeSlow(va, 2, value);
     }
@@ -307,8 +303,8 @@ public final class Mmu {
 
   public void write32(long va, int value) {
     int ix = index(va);
-    if (writeTag[ix] == (va + 3 & PAGE)) {
-      Host.putInt(va + writeDelta[ix], value);
+    if (writeTlb[ix] == (va + 3 & PAGE)) {
+      Host.putInt(va + writeTlb[ix + 1], value);
     } else {
       writeSlow(va, 4, value);
     }
@@ -316,8 +312,8 @@ public final class Mmu {
 
   public void write64(long va, long value) {
     int ix = index(va);
-    if (writeTag[ix] == (va + 7 & PAGE)) {
-      Host.putLong(va + writeDelta[ix], value);
+    if (writeTlb[ix] == (va + 7 & PAGE)) {
+      Host.putLong(va + writeTlb[ix + 1], value);
     } else {
       writeSlow(va, 8, value);
     }
@@ -325,8 +321,8 @@ public final class Mmu {
 
   public void write128(long va, long low, long high) {
     int ix = index(va);
-    if (writeTag[ix] == (va + 15 & PAGE)) {
-      long host = va + writeDelta[ix];
+    if (writeTlb[ix] == (va + 15 & PAGE)) {
+      long host = va + writeTlb[ix + 1];
       Host.putLong(host, low);
       Host.putLong(host + 8, high);
     } else {
@@ -415,25 +411,25 @@ public final class Mmu {
    */
   long hostForRead(long va) {
     int ix = index(va);
-    if (readTag[ix] != (va & PAGE)) {
+    if (readTlb[ix] != (va & PAGE)) {
       readSlow(va, 1);
-      if (readTag[ix] != (va & PAGE)) {
+      if (readTlb[ix] != (va & PAGE)) {
         return 0;
       }
     }
-    return va + readDelta[ix];
+    return va + readTlb[ix + 1];
   }
 
   /** Like {@link #hostForRead}, for writes. */
   long hostForWrite(long va) {
     int ix = index(va);
-    if (writeTag[ix] != (va & PAGE)) {
+    if (writeTlb[ix] != (va & PAGE)) {
       checkWritable(va, 1);
-      if (writeTag[ix] != (va & PAGE)) {
+      if (writeTlb[ix] != (va & PAGE)) {
         return 0;
       }
     }
-    return va + writeDelta[ix];
+    return va + writeTlb[ix + 1];
   }
 
   // ---- Fetch ----
@@ -441,7 +437,7 @@ public final class Mmu {
   /** The host address of the instruction byte at {@code va}. */
   long hostForFetch(long va) {
     int ix = index(va);
-    if (fetchTag[ix] != (va & PAGE)) {
+    if (fetchTlb[ix] != (va & PAGE)) {
       if (!canonical(va)) {
         throw cpu.fault(Fault.GP, 0);
       }
@@ -451,7 +447,7 @@ public final class Mmu {
       }
       return memory.host(pa);
     }
-    return va + fetchDelta[ix];
+    return va + fetchTlb[ix + 1];
   }
 
   // ---- Translation ----
@@ -465,7 +461,7 @@ public final class Mmu {
   }
 
   private void translateOrFault(long va, int access) {
-    long[] tag = access == WRITE ? writeTag : readTag;
+    long[] tag = access == WRITE ? writeTlb : readTlb;
     if (tag[index(va)] != (va & PAGE)) {
       fill(va, access);
     }
@@ -488,19 +484,19 @@ public final class Mmu {
     long page = va & PAGE;
     long delta = memory.host(pa) - va;
     if (access == FETCH) {
-      fetchTag[ix] = page;
-      fetchDelta[ix] = delta;
+      fetchTlb[ix] = page;
+      fetchTlb[ix + 1] = delta;
       return pa;
     }
-    readTag[ix] = page;
-    readDelta[ix] = delta;
+    readTlb[ix] = page;
+    readTlb[ix + 1] = delta;
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
     if (walkWritable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
-      writeTag[ix] = page;
-      writeDelta[ix] = delta;
+      writeTlb[ix] = page;
+      writeTlb[ix + 1] = delta;
     }
     return pa;
   }

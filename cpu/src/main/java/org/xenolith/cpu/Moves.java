@@ -14,23 +14,26 @@ final class Moves {
     if (special(i.kind0) || special(i.kind1)) {
       return SystemOps::privileged;
     }
+    int d = i.reg0;
+    int s = i.reg1;
+    long imm = i.imm;
+    Address m = Address.of(i);
     return switch (Form.of(i)) {
-      case RR64 -> (c, n) -> c.r[n.reg0] = c.r[n.reg1];
-      case RM64 -> (c, n) -> c.r[n.reg0] = c.mmu.read64(c.ea(n));
-      case RI64, RI32 -> i.width == 8
-          ? (c, n) -> c.r[n.reg0] = n.imm
-          : (c, n) -> c.r[n.reg0] = n.imm & 0xffff_ffffL;
-      case MR64 -> (c, n) -> c.mmu.write64(c.ea(n), c.r[n.reg1]);
-      case MI64 -> (c, n) -> c.mmu.write64(c.ea(n), n.imm);
-      case RR32 -> (c, n) -> c.r[n.reg0] = c.r[n.reg1] & 0xffff_ffffL;
-      case RM32 -> (c, n) -> c.r[n.reg0] = c.mmu.read32(c.ea(n)) & 0xffff_ffffL;
-      case MR32 -> (c, n) -> c.mmu.write32(c.ea(n), (int) c.r[n.reg1]);
-      case MI32 -> (c, n) -> c.mmu.write32(c.ea(n), (int) n.imm);
-      case RR8 -> (c, n) -> c.r[n.reg0] = c.r[n.reg0] & ~0xffL | c.r[n.reg1] & 0xff;
-      case RM8 -> (c, n) -> c.r[n.reg0] = c.r[n.reg0] & ~0xffL | c.mmu.read8(c.ea(n));
-      case RI8 -> (c, n) -> c.r[n.reg0] = c.r[n.reg0] & ~0xffL | n.imm & 0xff;
-      case MR8 -> (c, n) -> c.mmu.write8(c.ea(n), (int) c.r[n.reg1]);
-      case MI8 -> (c, n) -> c.mmu.write8(c.ea(n), (int) n.imm);
+      case RR64 -> (c, n) -> c.r[d] = c.r[s];
+      case RM64 -> (c, n) -> c.r[d] = c.mmu.read64(m.of(c));
+      case RI64 -> (c, n) -> c.r[d] = imm;
+      case RI32 -> (c, n) -> c.r[d] = imm & 0xffff_ffffL;
+      case MR64 -> (c, n) -> c.mmu.write64(m.of(c), c.r[s]);
+      case MI64 -> (c, n) -> c.mmu.write64(m.of(c), imm);
+      case RR32 -> (c, n) -> c.r[d] = c.r[s] & 0xffff_ffffL;
+      case RM32 -> (c, n) -> c.r[d] = c.mmu.read32(m.of(c)) & 0xffff_ffffL;
+      case MR32 -> (c, n) -> c.mmu.write32(m.of(c), (int) c.r[s]);
+      case MI32 -> (c, n) -> c.mmu.write32(m.of(c), (int) imm);
+      case RR8 -> (c, n) -> c.r[d] = c.r[d] & ~0xffL | c.r[s] & 0xff;
+      case RM8 -> (c, n) -> c.r[d] = c.r[d] & ~0xffL | c.mmu.read8(m.of(c));
+      case RI8 -> (c, n) -> c.r[d] = c.r[d] & ~0xffL | imm & 0xff;
+      case MR8 -> (c, n) -> c.mmu.write8(m.of(c), (int) c.r[s]);
+      case MI8 -> (c, n) -> c.mmu.write8(m.of(c), (int) imm);
       default -> (c, n) -> Operands.write0(c, n, Operands.read1(c, n));
     };
   }
@@ -40,22 +43,28 @@ final class Moves {
   }
 
   static Op movzx(Instruction i) {
-    boolean wide = i.width >= 4;
-    if (wide && i.kind1 == OperandKind.MEM) {
-      return i.sourceWidth == 1 ? (c, n) -> c.r[n.reg0] = c.mmu.read8(c.ea(n)) : (c, n) -> c.r[n.reg0] = c.mmu.read16(c.ea(n));
+    int d = i.reg0;
+    int s = i.reg1;
+    Address m = Address.of(i);
+    if (i.width >= 4 && m != null) {
+      return i.sourceWidth == 1 ? (c, n) -> c.r[d] = c.mmu.read8(m.of(c)) : (c, n) -> c.r[d] = c.mmu.read16(m.of(c));
     }
-    if (wide && i.kind1 == OperandKind.GPR) {
-      return i.sourceWidth == 1 ? (c, n) -> c.r[n.reg0] = c.r[n.reg1] & 0xff : (c, n) -> c.r[n.reg0] = c.r[n.reg1] & 0xffff;
+    if (i.width >= 4 && i.kind1 == OperandKind.GPR) {
+      return i.sourceWidth == 1 ? (c, n) -> c.r[d] = c.r[s] & 0xff : (c, n) -> c.r[d] = c.r[s] & 0xffff;
     }
     return (c, n) -> Operands.write0(c, n, Operands.read(c, n, n.kind1, n.reg1, n.sourceWidth));
   }
 
   /** MOVSX and MOVSXD. */
   static Op movsx(Instruction i) {
-    if (i.width == 8 && i.sourceWidth == 4) {
-      return i.kind1 == OperandKind.MEM
-          ? (c, n) -> c.r[n.reg0] = c.mmu.read32(c.ea(n))
-          : (c, n) -> c.r[n.reg0] = (int) c.r[n.reg1];
+    int d = i.reg0;
+    int s = i.reg1;
+    Address m = Address.of(i);
+    if (i.width == 8 && i.sourceWidth == 4 && m != null) {
+      return (c, n) -> c.r[d] = c.mmu.read32(m.of(c));
+    }
+    if (i.width == 8 && i.sourceWidth == 4 && i.kind1 == OperandKind.GPR) {
+      return (c, n) -> c.r[d] = (int) c.r[s];
     }
     return (c, n) -> {
       int shift = Operands.shift(n.sourceWidth);
@@ -64,8 +73,13 @@ final class Moves {
   }
 
   static Op lea(Instruction i) {
-    if (i.addressWidth == 8 && i.width == 8) {
-      return (c, n) -> c.r[n.reg0] = c.r[n.base] + (c.r[n.index] << n.shift) + n.ea;
+    int d = i.reg0;
+    Address m = Address.of(i);
+    if (m != null && i.width == 8) {
+      return (c, n) -> c.r[d] = m.offset(c);
+    }
+    if (m != null && i.width == 4) {
+      return (c, n) -> c.r[d] = m.offset(c) & 0xffff_ffffL;
     }
     return (c, n) -> Operands.setRegister(c, n.reg0, n.width, c.offset(n));
   }
@@ -158,6 +172,19 @@ final class Moves {
 
   /** Reads the source whether the condition holds or not, and clears the upper half of a 32-bit destination either way. */
   static Op cmov(Instruction i) {
+    int d = i.reg0;
+    int s = i.reg1;
+    int condition = i.condition;
+    if (i.width == 8 && i.kind1 == OperandKind.GPR) {
+      return (c, n) -> {
+        if (c.condition(condition)) {
+          c.r[d] = c.r[s];
+        }
+      };
+    }
+    if (i.width == 4 && i.kind1 == OperandKind.GPR) {
+      return (c, n) -> c.r[d] = c.r[c.condition(condition) ? s : d] & 0xffff_ffffL;
+    }
     return (c, n) -> {
       long value = Operands.read1(c, n);
       if (c.condition(n.condition)) {

@@ -170,41 +170,51 @@ final class Shifts {
   }
 
   static Op shl(Instruction i) {
+    int d = i.reg0;
+    int count = (int) i.imm & (i.width == 8 ? 63 : 31);
     return switch (simple(i)) {
-      case RI64 -> (c, n) -> c.r[n.reg0] = shl(c, c.r[n.reg0], n.imm & 63, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = shl(c, c.r[n.reg0], n.imm & 31, 32);
+      case RI64 -> (c, n) -> c.r[d] = shl(c, c.r[d], count, 0);
+      case RI32 -> (c, n) -> c.r[d] = shl(c, c.r[d], count, 32);
       default -> (c, n) -> shift(c, n, Shifts::shl);
     };
   }
 
   static Op shr(Instruction i) {
+    int d = i.reg0;
+    int count = (int) i.imm & (i.width == 8 ? 63 : 31);
     return switch (simple(i)) {
-      case RI64 -> (c, n) -> c.r[n.reg0] = shr(c, c.r[n.reg0], n.imm & 63, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = shr(c, c.r[n.reg0], n.imm & 31, 32);
+      case RI64 -> (c, n) -> c.r[d] = shr(c, c.r[d], count, 0);
+      case RI32 -> (c, n) -> c.r[d] = shr(c, c.r[d], count, 32);
       default -> (c, n) -> shift(c, n, Shifts::shr);
     };
   }
 
   static Op sar(Instruction i) {
+    int d = i.reg0;
+    int count = (int) i.imm & (i.width == 8 ? 63 : 31);
     return switch (simple(i)) {
-      case RI64 -> (c, n) -> c.r[n.reg0] = sar(c, c.r[n.reg0], n.imm & 63, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = sar(c, c.r[n.reg0], n.imm & 31, 32);
+      case RI64 -> (c, n) -> c.r[d] = sar(c, c.r[d], count, 0);
+      case RI32 -> (c, n) -> c.r[d] = sar(c, c.r[d], count, 32);
       default -> (c, n) -> shift(c, n, Shifts::sar);
     };
   }
 
   static Op rol(Instruction i) {
+    int d = i.reg0;
+    int count = (int) i.imm & (i.width == 8 ? 63 : 31);
     return switch (simple(i)) {
-      case RI64 -> (c, n) -> c.r[n.reg0] = rol(c, c.r[n.reg0], n.imm & 63, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = rol(c, c.r[n.reg0], n.imm & 31, 32);
+      case RI64 -> (c, n) -> c.r[d] = rol(c, c.r[d], count, 0);
+      case RI32 -> (c, n) -> c.r[d] = rol(c, c.r[d], count, 32);
       default -> (c, n) -> shift(c, n, Shifts::rol);
     };
   }
 
   static Op ror(Instruction i) {
+    int d = i.reg0;
+    int count = (int) i.imm & (i.width == 8 ? 63 : 31);
     return switch (simple(i)) {
-      case RI64 -> (c, n) -> c.r[n.reg0] = ror(c, c.r[n.reg0], n.imm & 63, 0);
-      case RI32 -> (c, n) -> c.r[n.reg0] = ror(c, c.r[n.reg0], n.imm & 31, 32);
+      case RI64 -> (c, n) -> c.r[d] = ror(c, c.r[d], count, 0);
+      case RI32 -> (c, n) -> c.r[d] = ror(c, c.r[d], count, 32);
       default -> (c, n) -> shift(c, n, Shifts::ror);
     };
   }

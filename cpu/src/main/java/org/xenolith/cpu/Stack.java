@@ -60,10 +60,11 @@ final class Stack {
   // ---- PUSH and POP ----
 
   static Op push(Instruction i) {
+    int register = i.reg0;
     if (i.width == 8 && i.kind0 == OperandKind.GPR) {
       return (c, n) -> {
         long sp = c.r[Cpu.RSP] - 8;
-        c.mmu.write64(sp, c.r[n.reg0]);
+        c.mmu.write64(sp, c.r[register]);
         c.r[Cpu.RSP] = sp;
       };
     }
@@ -74,12 +75,13 @@ final class Stack {
   }
 
   static Op pop(Instruction i) {
+    int register = i.reg0;
     if (i.width == 8 && i.kind0 == OperandKind.GPR) {
       return (c, n) -> {
         long sp = c.r[Cpu.RSP];
         long value = c.mmu.read64(sp);
         c.r[Cpu.RSP] = sp + 8;
-        c.r[n.reg0] = value;
+        c.r[register] = value;
       };
     }
     return switch (i.kind0) {
