@@ -113,8 +113,8 @@ final class BootOptions {
   @Option(names = "--quiet", description = "No console; how far the run is, on standard error instead.")
   boolean quiet;
 
-  /** What the command line of every guest begins with: messages from the first on, then the PV console. */
-  static final String DEFAULT_COMMAND_LINE = "earlyprintk=xen console=hvc0";
+  /** What the command line of every guest begins with: its console is the PV console. */
+  static final String DEFAULT_COMMAND_LINE = "console=hvc0";
 
   String commandLine() {
     return append.isBlank() ? DEFAULT_COMMAND_LINE : DEFAULT_COMMAND_LINE + " " + append.strip();
@@ -136,6 +136,12 @@ final class BootOptions {
     if (shell && quiet) {
       throw CommandFailure.unusable("--shell and --quiet: a shell needs the console that --quiet takes away", "leave one of them away");
     }
+  }
+
+  /** How many counts the guest may run for. */
+  long limit() {
+    long most = maxInstructions == null ? Long.MAX_VALUE : maxInstructions;
+    return stopAt == null ? most : Math.min(most, stopAt);
   }
 
   private static void requirePositive(String option, Long value) {

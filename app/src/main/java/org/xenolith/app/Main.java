@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     description = "Carries a Xen machine inside a JVM, boots unmodified kernels on it, and watches the paravirt interface while it does.",
-    subcommands = {KernelCommand.class, CompletionCommand.class, ManualCommand.class},
+    subcommands = {BootCommand.class, KernelCommand.class, CompletionCommand.class, ManualCommand.class},
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
@@ -26,7 +26,7 @@ import picocli.CommandLine.ParameterException;
       "70:A defect of this program."
     },
     footerHeading = "%nExample:%n",
-    footer = "  xenolith kernel fetch     get Debian's stock kernel into the cache folder")
+    footer = "  xenolith boot     boot Debian's stock kernel to user space")
 public final class Main implements Runnable {
   private final CommandContext context;
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;

@@ -44,7 +44,7 @@ class MainTest {
       arguments.add("--help");
       Result result = run(arguments.toArray(String[]::new));
       assertThat(result.status).isZero();
-      assertThat(result.out).as(String.join(" ", command)).contains("Usage: xenolith").containsPattern("Example:\\n  \\S");
+      assertThat(result.out).as(String.join(" ", command)).contains("Usage: xenolith").containsPattern("Examples?:\\n  \\S");
       assertThat(result.err).isEmpty();
     }
   }
@@ -74,6 +74,40 @@ class MainTest {
     Result result = run("kernel", "inspect", temp.resolve("none").toString());
     assertThat(result.status).isEqualTo(ExitStatus.USAGE);
     assertThat(result.err).contains(temp.resolve("none").toString()).contains("no such file");
+  }
+
+  @Test
+  void modesAndEnginesThatAreNotInThisVersionAreNamedWithStatusFour() {
+    for (String[] option : new String[][] {{"--mode", "pvh"}, {"--mode", "bare"}, {"--engine", "translator"}, {"--engine", "lockstep"}}) {
+      Result result = run("boot", option[0], option[1], "kernel");
+      assertThat(result.status).isEqualTo(ExitStatus.UNIMPLEMENTED);
+      assertThat(result.err).startsWith("xenolith boot: " + option[0] + " " + option[1] + " is not in this version\n");
+    }
+  }
+
+  @Test
+  void optionsWithValuesThatCannotBeAreWrongUsage() {
+    String[][] all = {
+      {"--memory", "12Q"}, {"--memory", "-1"}, {"--memory", "999999999999999G"}, {"--vcpus", "0"}, {"--vcpus", "x"}, {"--max-instructions", "0"},
+      {"--stop-at", "-5"}, {"--summary", "xml"}, {"--unknown", "guess"}, {"--mode", "hvm"}, {"--report", "run.pdf"}
+    };
+    for (String[] option : all) {
+      Result result = run("boot", option[0], option[1], "kernel");
+      assertThat(result.status).as(option[0]).isEqualTo(ExitStatus.USAGE);
+      assertThat(result.out).isEmpty();
+      assertThat(result.err).contains(option[0]);
+      assertThat(result.err.lines()).hasSize(2);
+    }
+    assertThat(run("boot", "--shell", "--quiet", "kernel").status).isEqualTo(ExitStatus.USAGE);
+  }
+
+  @Test
+  void sizesAreBytesOrPowersOfTwoOfThem() {
+    SizeConverter converter = new SizeConverter();
+    assertThat(converter.convert("512M")).isEqualTo(512L << 20);
+    assertThat(converter.convert("4g")).isEqualTo(4L << 30);
+    assertThat(converter.convert("64KiB")).isEqualTo(64L << 10);
+    assertThat(converter.convert("4096")).isEqualTo(4096);
   }
 
   @Test

@@ -8,7 +8,7 @@ import java.io.OutputStream;
 /** Where the guest's console goes. When its reader goes away (a broken pipe), that is no error: the output is closed from then on. */
 public final class ConsoleOutput {
   private final OutputStream out;
-  private boolean closed;
+  private volatile boolean closed;
 
   public ConsoleOutput(OutputStream out) {
     this.out = out;

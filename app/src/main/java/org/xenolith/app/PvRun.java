@@ -1,0 +1,130 @@
+package org.xenolith.app;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Map;
+import org.xenolith.app.console.GuestSession;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.KernelImage;
+import org.xenolith.insight.InstructionTrace;
+import org.xenolith.insight.Names;
+import org.xenolith.insight.Outcome;
+import org.xenolith.insight.PostMortem;
+import org.xenolith.insight.RunReport;
+import org.xenolith.insight.SymbolNames;
+import org.xenolith.insight.Tally;
+import org.xenolith.xen.RunOutcome;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.build.BuildException;
+import org.xenolith.xen.pv.PvMachine;
+
+/** Runs a kernel as a PV guest: where the options and the session meet Xen. */
+final class PvRun {
+  private final BootPlan plan;
+  private final GuestSession session;
+  private final Names names;
+  private final Tally tally;
+  private final long startNs = System.nanoTime();
+
+  private PvRun(BootPlan plan, GuestSession session) {
+    this.plan = plan;
+    this.session = session;
+    this.names = new SymbolNames(plan.image()::symbols);
+    this.tally = new Tally(names);
+  }
+
+  /**
+   * @throws CommandFailure if the guest cannot be built
+   */
+  static RunReport run(BootPlan plan, GuestSession session) {
+    return new PvRun(plan, session).run();
+  }
+
+  private RunReport run() {
+    try (PvMachine machine = machine();
+        BufferedWriter trace = trace()) {
+      if (trace != null) {
+        for (Vcpu vcpu : machine.domain().vcpus) {
+          vcpu.cpu.trace(new InstructionTrace(trace, names));
+        }
+      }
+      RunOutcome outcome;
+      try (SessionLink link = new SessionLink(machine, session)) {
+        outcome = machine.run(plan.options().limit());
+      }
+      return report(machine, outcome);
+    } catch (IOException | UncheckedIOException e) {
+      throw CommandFailure.unusable("cannot write the trace " + plan.options().trace + ": " + e.getMessage(), "is the disk full?");
+    }
+  }
+
+  private PvMachine machine() {
+    BootOptions options = plan.options();
+    boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
+    PvMachine.Setup setup =
+        new PvMachine.Setup(
+            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
+    try {
+      return new PvMachine(setup, session::printed, session::logged, tally);
+    } catch (ImageException e) {
+      throw CommandFailure.unusable(e.problem(), e.advice());
+    } catch (BuildException e) {
+      throw CommandFailure.unusable(e.problem(), e.advice());
+    } catch (OutOfMemoryError e) {
+      throw CommandFailure.unusable("this host does not give a guest %d MiB of memory".formatted(options.memoryBytes >> 20), "give it less");
+    }
+  }
+
+  private BufferedWriter trace() throws IOException {
+    return plan.options().trace == null ? null : Files.newBufferedWriter(plan.options().trace);
+  }
+
+  private RunReport report(PvMachine machine, RunOutcome end) {
+    long wallMs = (System.nanoTime() - startNs) / 1_000_000;
+    BootOptions options = plan.options();
+    KernelImage image = plan.image();
+    Outcome outcome = outcome(end.kind());
+    boolean endedBadly = outcome == Outcome.CRASH || outcome == Outcome.UNIMPLEMENTED || outcome == Outcome.RULE_BROKEN;
+    String asked = session.reasonToEnd();
+    return new RunReport(
+        Version.current(),
+        new RunReport.Guest(options.mode.name(), options.memoryBytes, options.vcpus, options.seed, options.commandLine()),
+        "interpreter",
+        new RunReport.Kernel(image.path(), image.buildId().orElse(""), image.release().orElse("")),
+        outcome,
+        end.kind() == RunOutcome.Kind.STOPPED && asked != null ? asked : end.reason(),
+        machine.instructions(),
+        machine.virtualNanoseconds(),
+        wallMs,
+        ProcessMemory.peakBytes(),
+        machine.hypercalls(),
+        machine.exits(),
+        Map.copyOf(tally.faults()),
+        machine.tlb(),
+        tally.refusals(),
+        machine.digest(),
+        endedBadly || options.stopAt != null ? postMortem(machine) : List.of());
+  }
+
+  private List<String> postMortem(PvMachine machine) {
+    List<String> lines = new java.util.ArrayList<>();
+    for (Vcpu vcpu : machine.domain().vcpus) {
+      lines.add("vcpu " + vcpu.id + ", " + vcpu.state.name().toLowerCase(java.util.Locale.ROOT));
+      lines.addAll(PostMortem.lines(vcpu.cpu, names));
+    }
+    return lines;
+  }
+
+  private static Outcome outcome(RunOutcome.Kind kind) {
+    return switch (kind) {
+      case POWEROFF -> Outcome.POWEROFF;
+      case REBOOT -> Outcome.REBOOT;
+      case CRASH, SUSPEND, DEADLOCK -> Outcome.CRASH;
+      case UNIMPLEMENTED -> Outcome.UNIMPLEMENTED;
+      case LIMIT, STOPPED -> Outcome.LIMIT;
+    };
+  }
+}
