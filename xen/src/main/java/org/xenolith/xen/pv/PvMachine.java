@@ -1,8 +1,10 @@
 package org.xenolith.xen.pv;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.xenolith.cpu.AmdModel;
 import org.xenolith.cpu.Bus;
@@ -25,13 +27,17 @@ import org.xenolith.xen.build.PvDomain;
 import org.xenolith.xen.console.PvConsole;
 import org.xenolith.xen.event.EventChannels;
 import org.xenolith.xen.event.GuestFrames;
-import org.xenolith.xen.xenstore.Permission;
+import org.xenolith.xen.grant.GrantTables;
+import org.xenolith.xen.xenstore.GuestTree;
 import org.xenolith.xen.xenstore.StoreRing;
 import org.xenolith.xen.xenstore.XenStore;
 
 /** A whole machine with Xen and one PV domain on it, from the kernel's image to the end of its run. */
 public final class PvMachine implements AutoCloseable {
   private static final int DOMID = 1;
+
+  /** The event channels that the builder tells the guest: the first two that are free. */
+  private static final int STORE_PORT = 1, CONSOLE_PORT = 2;
 
   /**
    * What a machine is made from.
@@ -103,10 +109,15 @@ public final class PvMachine implements AutoCloseable {
             log.write(bytes, length);
           });
       built = new PvBuilder(domain).build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
-      // The builder has told the guest ports 1 and 2, the first two that are free.
-      fillStore(setup);
-      new StoreRing(store, DOMID, memory, built.storeMfn(), domain.channels);
+      GrantTables grants = new GrantTables(domain);
+      grants.grantRings(built.consoleMfn(), built.storeMfn());
+      xen.hypercalls.set(20, grants::call);
+      toolstackTree(setup).write(store);
+      StoreRing ring = new StoreRing(store, DOMID, memory, built.storeMfn(), domain.channels);
       console = new PvConsole(memory, built.consoleMfn(), domain.channels, all);
+      if (ring.port() != STORE_PORT || console.port() != CONSOLE_PORT) {
+        throw new IllegalStateException("store and console have other ports than the guest was told");
+      }
       TimeKeeper.writeWallClock(domain);
       for (PvVcpu v : vcpus) {
         v.time.writeSystemTime();
@@ -147,27 +158,10 @@ public final class PvMachine implements AutoCloseable {
     xen.hypercalls.set(32, domain.channels::call);
   }
 
-  /** The store's nodes that a toolstack makes for a guest without devices (libxl_create.c, libxl__domain_make). */
-  private void fillStore(Setup setup) {
-    String home = "/local/domain/" + DOMID;
-    List<Permission> readable = List.of(new Permission(0, Permission.NONE), new Permission(DOMID, Permission.READ));
-    List<Permission> own = List.of(new Permission(DOMID, Permission.NONE));
-    store.makeNode(home, readable);
-    for (String node : new String[] {"control/shutdown", "device", "data", "drivers", "feature", "attr", "error"}) {
-      store.makeNode(home + "/" + node, own);
-    }
-    store.write(home + "/name", "guest");
-    store.write(home + "/domid", Integer.toString(DOMID));
-    store.write(home + "/vm", "/vm/00000000-0000-0000-0000-000000000001");
-    store.write(home + "/memory/static-max", Long.toString(setup.memoryBytes() >> 10));
-    store.write(home + "/memory/target", Long.toString(setup.memoryBytes() >> 10));
-    store.write(home + "/store/ring-ref", Long.toString(built.storeMfn()));
-    store.write(home + "/store/port", "1");
-    store.write(home + "/console/ring-ref", Long.toString(built.consoleMfn()));
-    store.write(home + "/console/port", "2");
-    for (int n = 0; n < setup.vcpus(); n++) {
-      store.write(home + "/cpu/" + n + "/availability", "online");
-    }
+  private GuestTree toolstackTree(Setup setup) {
+    String uuid = UUID.nameUUIDFromBytes(Long.toHexString(setup.seed()).getBytes(StandardCharsets.US_ASCII)).toString();
+    long kib = setup.memoryBytes() >> 10;
+    return new GuestTree(DOMID, "guest", uuid, kib, setup.vcpus(), built.storeMfn(), STORE_PORT, built.consoleMfn(), CONSOLE_PORT);
   }
 
   // ---- Running ----
