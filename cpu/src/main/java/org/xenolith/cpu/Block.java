@@ -29,6 +29,9 @@ final class Block {
   /** False once a byte of it has been overwritten. */
   boolean valid = true;
 
+  /** The blocks that were run after this one last time: behind it, and elsewhere. Still to be checked; null when not known. */
+  Block fallThrough, taken;
+
   /** The next block in the same frame. */
   Block nextInFrame;
 

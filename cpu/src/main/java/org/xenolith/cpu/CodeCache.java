@@ -53,6 +53,22 @@ public final class CodeCache {
     return (int) (va ^ va >>> 18 ^ va >>> 36) & TABLE - 1;
   }
 
+  /** Like {@link #at}, for what runs after a block. */
+  Block after(Block last, Cpu cpu, long va, long host) {
+    boolean falls = va == last.next;
+    Block b = falls ? last.fallThrough : last.taken;
+    if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode && b.secondPage == 0) {
+      return b;
+    }
+    b = at(cpu, va, host);
+    if (falls) {
+      last.fallThrough = b;
+    } else {
+      last.taken = b;
+    }
+    return b;
+  }
+
   /** The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. */
   Block at(Cpu cpu, long va, long host) {
     Block b = table[slot(va)];
@@ -168,6 +184,8 @@ public final class CodeCache {
 
   private void drop(Block b) {
     b.valid = false;
+    b.fallThrough = null;
+    b.taken = null;
     held -= b.ops.length;
     dropped++;
     int mfn = frame(b.host);
@@ -176,7 +194,7 @@ public final class CodeCache {
       unlink(b, frame(b.secondPage));
     }
     for (Cpu cpu : cpus) {
-      cpu.dropped(b);
+      cpu.codeDropped();
     }
   }
 

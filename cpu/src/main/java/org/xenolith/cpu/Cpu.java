@@ -105,7 +105,9 @@ public final class Cpu {
 
   private final Fault fault = new Fault();
   private Exit exit;
-  private Block running;
+
+  /** Comes before the first block of a run. */
+  private final Block none = new Block(0, 0, CpuMode.LONG64, 0, 0, new Op[0], new Instruction[0]);
 
   /** Asks the loop to stop at the next instruction boundary: an exit is pending, or the running block was dropped. */
   private boolean stop;
@@ -151,9 +153,10 @@ public final class Cpu {
     exit = null;
     stop = false;
     refresh();
+    Block b = none;
     try {
       while (clock.now < until) {
-        Block b = code.at(this, rip, mmu.hostForFetch(rip));
+        b = code.after(b, this, rip, mmu.hostForFetch(rip));
         branches[(int) branchCount++ & 63] = b.va;
         if (stepping) {
           step(b);
@@ -185,7 +188,6 @@ public final class Cpu {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
     rip = b.next;
-    running = b;
     int k = 0;
     try {
       while (k < n) {
@@ -316,10 +318,9 @@ public final class Cpu {
     return stop;
   }
 
-  void dropped(Block b) {
-    if (b == running) {
-      stop = true;
-    }
+  /** Blocks were dropped, perhaps the running one: it is looked up again at the next boundary. */
+  void codeDropped() {
+    stop = true;
   }
 
   // ---- Effective addresses ----
