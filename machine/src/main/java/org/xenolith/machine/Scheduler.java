@@ -34,6 +34,20 @@ public final class Scheduler {
     default void end() {}
   }
 
+  /** What happens while nobody can run. */
+  public interface Idle {
+    /**
+     * Lets idle time pass.
+     *
+     * @param counts until the next event; {@link Long#MAX_VALUE} if there is none that will wake anybody
+     * @return how much of it has passed, or -1 to end the run as a deadlock
+     */
+    long pass(long counts);
+
+    /** Idle time costs nothing: the clock jumps to the next event, and without one the run is over. */
+    Idle SKIP = counts -> counts == Long.MAX_VALUE ? -1 : counts;
+  }
+
   /** Why {@link #run} returned. */
   public enum End {
     /** {@link #stop} was called, or the caller's condition holds. */
@@ -47,16 +61,19 @@ public final class Scheduler {
   private final Clock clock;
   private final EventQueue events;
   private final List<? extends Runner> runners;
+  private final Idle idling;
   private volatile boolean stopped;
   private long idle;
 
   /**
    * @param runners the processors, in the order of their turns
+   * @param idling what to do while none of them can run
    */
-  public Scheduler(Clock clock, EventQueue events, List<? extends Runner> runners) {
+  public Scheduler(Clock clock, EventQueue events, List<? extends Runner> runners, Idle idling) {
     this.clock = clock;
     this.events = events;
     this.runners = runners;
+    this.idling = idling;
   }
 
   /** Ends the run at the next look; from any thread. */
@@ -104,11 +121,14 @@ public final class Scheduler {
             current = null;
           }
           long due = events.next();
-          if (due == Long.MAX_VALUE || ++idleEvents > MAX_IDLE_EVENTS) {
+          boolean forEver = due == Long.MAX_VALUE || ++idleEvents > MAX_IDLE_EVENTS;
+          long passed = idling.pass(forEver ? Long.MAX_VALUE : due - clock.now);
+          if (passed < 0) {
             return End.DEADLOCK;
           }
-          idle += due - clock.now;
-          clock.now = due;
+          idleEvents = forEver ? 0 : idleEvents;
+          idle += passed;
+          clock.now += passed;
           continue;
         }
         idleEvents = 0;

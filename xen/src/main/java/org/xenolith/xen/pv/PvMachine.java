@@ -2,10 +2,13 @@ package org.xenolith.xen.pv;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.xenolith.cpu.AmdModel;
 import org.xenolith.cpu.Bus;
 import org.xenolith.cpu.Clock;
@@ -63,6 +66,8 @@ public final class PvMachine implements AutoCloseable {
   private final XenStore store = new XenStore();
   private final PvDomain built;
   private final ConcurrentLinkedQueue<byte[]> typed = new ConcurrentLinkedQueue<>();
+  private final Semaphore attention = new Semaphore(0);
+  private boolean interactive;
   private boolean finished;
 
   /**
@@ -125,7 +130,7 @@ public final class PvMachine implements AutoCloseable {
         v.time.setPeriodic(10_000_000L);
       }
       vcpus[0].time.enter(TimeKeeper.RUNNABLE);
-      scheduler = new Scheduler(clock, xen.events, List.of(vcpus));
+      scheduler = new Scheduler(clock, xen.events, List.of(vcpus), this::idle);
     } catch (RuntimeException e) {
       host.close();
       throw e;
@@ -184,6 +189,22 @@ public final class PvMachine implements AutoCloseable {
     return domain.shutdown != Domain.RUNNING || xen.unimplemented != null;
   }
 
+  /** Lets idle time pass as fast as it does for the person at the keyboard, until a key is pressed or the run is stopped. */
+  private long idle(long nanoseconds) {
+    if (!interactive) {
+      return Scheduler.Idle.SKIP.pass(nanoseconds);
+    }
+    long start = System.nanoTime();
+    try {
+      attention.tryAcquire(nanoseconds, TimeUnit.NANOSECONDS);
+      attention.drainPermits();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      scheduler.stop();
+    }
+    return Math.min(nanoseconds, System.nanoTime() - start);
+  }
+
   private RunOutcome outcome(Scheduler.End end, long limit) {
     if (xen.unimplemented != null) {
       return new RunOutcome(RunOutcome.Kind.UNIMPLEMENTED, xen.unimplemented);
@@ -205,14 +226,24 @@ public final class PvMachine implements AutoCloseable {
     };
   }
 
+  /**
+   * Says that a person types: idle time takes as long as it does, and a guest that waits for ever waits for a key. To be called before the
+   * run, which then does not repeat.
+   */
+  public void interactive() {
+    interactive = true;
+  }
+
   /** Ends the run soon; from any thread. */
   public void stop() {
     scheduler.stop();
+    attention.release();
   }
 
   /** Types on the guest's keyboard; from any thread. Such a run does not repeat. */
   public void type(byte[] bytes) {
     typed.add(bytes.clone());
+    attention.release();
   }
 
   // ---- What was seen ----
@@ -255,9 +286,10 @@ public final class PvMachine implements AutoCloseable {
   public Map<String, Long> exits() {
     Map<String, Long> map = new TreeMap<>();
     for (PvVcpu v : vcpus) {
-      for (int n = 0; n < PvVcpu.EXITS.length; n++) {
-        if (v.exits[n] != 0) {
-          map.merge(PvVcpu.EXITS[n], v.exits[n], Long::sum);
+      for (PvVcpu.Reason reason : PvVcpu.Reason.values()) {
+        long count = v.exits[reason.ordinal()];
+        if (count != 0) {
+          map.merge(reason.name().toLowerCase(Locale.ROOT).replace('_', '-'), count, Long::sum);
         }
       }
       if (v.entry.upcalls != 0) {

@@ -30,10 +30,20 @@ public final class PvVcpu implements Scheduler.Runner {
   private boolean yielded;
   private boolean continued;
 
-  /** Exits by kind, see {@link #EXITS}. */
-  final long[] exits = new long[5];
+  /** Why Xen was entered, and how it ended where Xen did the work. */
+  enum Reason {
+    HYPERCALL,
+    SYSCALL,
+    SYSENTER,
+    SOFTWARE_INTERRUPT,
+    EXCEPTION,
+    PAGE_TABLE_WRITE,
+    PRIVILEGED_INSTRUCTION,
+    FORCED_EMULATION
+  }
 
-  static final String[] EXITS = {"hypercall", "syscall", "exception", "software-interrupt", "sysenter"};
+  /** Exits by {@link Reason}. */
+  final long[] exits = new long[Reason.values().length];
 
   PvVcpu(Vcpu vcpu, Ports ports, RunDigest digest) {
     this.vcpu = vcpu;
@@ -112,23 +122,22 @@ public final class PvVcpu implements Scheduler.Runner {
     switch (exit) {
       case Exit.Syscall s -> {
         if (vcpu.kernelMode && cpu.mode == CpuMode.LONG64) {
-          exits[0]++;
+          count(Reason.HYPERCALL);
           hypercall();
         } else {
-          exits[1]++;
+          count(Reason.SYSCALL);
           entry.syscallCallback();
         }
       }
       case Exit.Exception e -> {
-        exits[2]++;
         exception(e.vector(), e.errorCode(), e.address());
       }
       case Exit.SoftwareInterrupt i -> {
-        exits[3]++;
+        count(Reason.SOFTWARE_INTERRUPT);
         softwareInterrupt(i.vector(), i.length());
       }
       case Exit.Sysenter s -> {
-        exits[4]++;
+        count(Reason.SYSENTER);
         entry.sysenterCallback();
       }
       case Exit.Unimplemented u -> {
@@ -141,6 +150,10 @@ public final class PvVcpu implements Scheduler.Runner {
         entry.inject(Fault.UD, Fault.NO_ERROR_CODE);
       }
     }
+  }
+
+  private void count(Reason reason) {
+    exits[reason.ordinal()]++;
   }
 
   private void hypercall() {
@@ -176,22 +189,32 @@ public final class PvVcpu implements Scheduler.Runner {
     switch (vector) {
       case Fault.PF -> pageFault(errorCode, address);
       case Fault.GP -> {
-        if (errorCode != 0 || operations.generalProtection() == PrivilegedOps.Result.REFLECT) {
-          entry.inject(vector, errorCode);
+        if (errorCode == 0 && operations.generalProtection() == PrivilegedOps.Result.DONE) {
+          count(Reason.PRIVILEGED_INSTRUCTION);
+        } else {
+          reflect(vector, errorCode, 0);
         }
       }
       case Fault.UD -> {
-        if (operations.invalidOpcode() == PrivilegedOps.Result.REFLECT) {
-          entry.inject(vector, Fault.NO_ERROR_CODE);
+        if (operations.invalidOpcode() == PrivilegedOps.Result.DONE) {
+          count(Reason.FORCED_EMULATION);
+        } else {
+          reflect(vector, Fault.NO_ERROR_CODE, 0);
         }
       }
       case Fault.NM -> {
         // Xen clears TS whenever it reports that it was set.
         operations.taskSwitched(false);
-        entry.inject(vector, Fault.NO_ERROR_CODE);
+        reflect(vector, Fault.NO_ERROR_CODE, 0);
       }
-      default -> entry.inject(vector, errorCode, address);
+      default -> reflect(vector, errorCode, address);
     }
+  }
+
+  /** The exception is the guest's own. */
+  private void reflect(int vector, int errorCode, long address) {
+    count(Reason.EXCEPTION);
+    entry.inject(vector, errorCode, address);
   }
 
   /** A store to a page table may be carried out (fixup_page_fault); all else is the guest's. */
@@ -199,16 +222,14 @@ public final class PvVcpu implements Scheduler.Runner {
     int kind = Fault.PF_PRESENT | Fault.PF_WRITE | Fault.PF_RESERVED | Fault.PF_FETCH;
     if (vcpu.kernelMode && (errorCode & kind) == (Fault.PF_PRESENT | Fault.PF_WRITE) && GuestAccess.accessible(va, 1)) {
       switch (xen.mmu.writableTables().emulate(vcpu, va)) {
-        case null -> entry.inject(Fault.PF, errorCode, va);
-        case Exit.Exception e -> entry.inject(e.vector(), e.errorCode(), e.address());
-        case Exit.Budget b -> {
-          // Done.
-        }
+        case null -> reflect(Fault.PF, errorCode, va);
+        case Exit.Exception e -> reflect(e.vector(), e.errorCode(), e.address());
+        case Exit.Budget b -> count(Reason.PAGE_TABLE_WRITE);
         case Exit other -> handle(other);
       }
       return;
     }
-    entry.inject(Fault.PF, errorCode, va);
+    reflect(Fault.PF, errorCode, va);
   }
 
   /** INT n: all gates of the real IDT but three refuse, and Xen looks at the guest's own table (do_general_protection). */

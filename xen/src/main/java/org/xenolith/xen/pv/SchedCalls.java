@@ -98,7 +98,8 @@ final class SchedCalls {
     }
   }
 
-  private static void block(Vcpu vcpu) {
+  private void block(Vcpu vcpu) {
+    vcpus[vcpu.id].time.stopPoll();
     if (vcpu.vcpuInfoPa != 0) {
       vcpu.cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) 0);
     }
@@ -141,6 +142,7 @@ final class SchedCalls {
         return 0;
       }
     }
+    vcpus[vcpu.id].time.stopPoll();
     vcpu.state = Vcpu.State.BLOCKED;
     vcpu.pollPort = count == 1 ? port : 0;
     if (timeout != 0) {
