@@ -120,7 +120,16 @@ public final class Mmu {
   public void flushAll() {
     flushes++;
     for (TlbSet set : sets) {
+      forget(set);
+    }
+  }
+
+  /** A set that is not in use is cleared only when it is used again. */
+  private void forget(TlbSet set) {
+    if (set == current) {
       set.clear();
+    } else {
+      set.key = -1;
     }
   }
 
@@ -129,7 +138,7 @@ public final class Mmu {
     flushes++;
     for (TlbSet set : sets) {
       if ((set.key & ADDRESS) == rootPa) {
-        set.clear();
+        forget(set);
       }
     }
   }
