@@ -313,9 +313,9 @@ public final class Cpu {
     return fault(Fault.UD);
   }
 
-  /** Whether the run stops behind the current instruction: a string instruction makes no further iteration. */
+  /** Whether a data breakpoint was hit: a string instruction makes no further iteration. */
   boolean interrupted() {
-    return stop;
+    return pendingDebug != 0;
   }
 
   /** Blocks were dropped, perhaps the running one: it is looked up again at the next boundary. */
