@@ -1,5 +1,6 @@
 package org.xenolith.cpu;
 
+import java.util.Arrays;
 import org.xenolith.cpu.sse.Mxcsr;
 import org.xenolith.cpu.x87.X87Images;
 import org.xenolith.cpu.x87.X87State;
@@ -84,8 +85,16 @@ final class FpuState {
     }
   }
 
+  /** Real mode and virtual 8086 mode have images of their own. */
+  private static void checkProtected(Cpu c, Instruction i) {
+    if ((c.cr0 & Cpu.CR0_PE) == 0 || (c.eflags & Cpu.VM) != 0) {
+      throw c.unimplemented("real-mode image of " + i.mnemonic);
+    }
+  }
+
   private static void fnstenv(Cpu c, Instruction i) {
     X87Ops.checkAvailable(c);
+    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
     long va = c.ea(i);
@@ -97,6 +106,7 @@ final class FpuState {
 
   private static void fldenv(Cpu c, Instruction i) {
     checkWaiting(c);
+    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
     long va = c.ea(i);
@@ -107,6 +117,7 @@ final class FpuState {
 
   private static void fnsave(Cpu c, Instruction i) {
     X87Ops.checkAvailable(c);
+    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
@@ -118,6 +129,7 @@ final class FpuState {
 
   private static void frstor(Cpu c, Instruction i) {
     checkWaiting(c);
+    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
@@ -150,7 +162,7 @@ final class FpuState {
     long va = fxArea(c, i);
     checkWritable(c, va, FXSAVE_SIZE, 8);
     long[] image = c.fpuImage;
-    java.util.Arrays.fill(image, 0);
+    Arrays.fill(image, 0);
     X87Images.fxsave(c.x87.state, image, i.width == 8);
     image[X87Images.FXSAVE_MXCSR / 8] = c.vector.floats.mxcsr | (long) Mxcsr.WRITABLE << 32;
     int end = xmmEnd(i);

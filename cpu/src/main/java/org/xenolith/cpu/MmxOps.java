@@ -9,8 +9,8 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.isa.OperandKind;
 
 /**
- * Instructions with MMX registers, which are the significands of the x87 registers: each but EMMS sets the top of the stack to 0 and marks all
- * registers occupied. Intel SDM volume 1, chapter 9.
+ * Instructions with MMX registers, which are the significands of the x87 registers: each but EMMS sets the top of the stack to 0 and marks
+ * all registers occupied. Intel SDM volume 1, chapter 9.
  */
 final class MmxOps {
   private MmxOps() {}

@@ -12,8 +12,8 @@ import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /**
- * Instructions with SSE registers that compute: operands, alignment and faults; what they compute is package {@code sse}'s. Intel SDM volume
- * 2. Memory operands of 16 bytes must be aligned unless the row says otherwise.
+ * Instructions with SSE registers that compute: operands, alignment and faults; what they compute is package {@code sse}'s. Intel SDM
+ * volume 2. Memory operands of 16 bytes must be aligned unless the row says otherwise.
  */
 final class SseOps {
   private SseOps() {}

@@ -14,8 +14,8 @@ import java.util.zip.GZIPInputStream;
  * Instructions with the state before and after them, recorded on a processor (AMD Zen 4). A line is the code in hex, then what it reads as
  * {@code name=high:low} or {@code name=value} in hex, {@code >}, and what came of it; the text behind {@code #} is the instruction.
  *
- * <p>Names: m MXCSR, x SSE registers, m0 to m7 MMX registers, r general registers, f arithmetic flags; c s t x87 control, status and abridged
- * tag word, p x87 registers by physical number, d 16 bytes of memory at rsi, a ax. {@code trap} is an unmasked SSE exception.
+ * <p>Names: m MXCSR, x SSE registers, m0 to m7 MMX registers, r general registers, f arithmetic flags; c s t x87 control, status and
+ * abridged tag word, p x87 registers by physical number, d 16 bytes of memory at rsi, a ax. {@code trap} is an unmasked SSE exception.
  */
 record RecordedVectors(String line, String code, Map<String, long[]> before, Map<String, long[]> after) {
   static List<RecordedVectors> load(String resource) throws IOException {

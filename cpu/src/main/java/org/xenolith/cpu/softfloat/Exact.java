@@ -1,9 +1,9 @@
 package org.xenolith.cpu.softfloat;
 
 /**
- * The result of one operation on finite, non-zero numbers before rounding: {@code (-1)^negative * 2^exponent * s}, where s is at least 1 and
- * below 2 and is held in 128 bits, {@link #high} (top bit set) and {@link #low}. Bit 0 of low is sticky: it is set when any lower bit of the
- * true result is. That is enough to round to any precision up to 64 bits in every direction. A zero result has high = 0.
+ * The result of one operation on finite, non-zero numbers before rounding: {@code (-1)^negative * 2^exponent * s}, where s is at least 1
+ * and below 2 and is held in 128 bits, {@link #high} (top bit set) and {@link #low}. Bit 0 of low is sticky: it is set when any lower bit
+ * of the true result is. That is enough to round to any precision up to 64 bits in every direction. A zero result has high = 0.
  *
  * <p>Operands have a significand of 64 bits with the top bit set (the integer bit), and the exponent of that bit. One reusable object per
  * user; nothing is allocated.
@@ -123,8 +123,8 @@ public final class Exact {
   }
 
   /**
-   * The 64-bit quotient of a 128-bit numerator and a divisor with its top bit set, for high below divisor: schoolbook division in two digits
-   * of 32 bits (Knuth, The Art of Computer Programming, volume 2, 4.3.1, algorithm D).
+   * The 64-bit quotient of a 128-bit numerator and a divisor with its top bit set, for high below divisor: schoolbook division in two
+   * digits of 32 bits (Knuth, The Art of Computer Programming, volume 2, 4.3.1, algorithm D).
    */
   public static long divide128(long high, long low, long divisor) {
     long d1 = divisor >>> 32;

@@ -1,9 +1,9 @@
 package org.xenolith.cpu.sse;
 
 /**
- * RCPSS and RSQRTSS. Processors differ in the bits they return within the promised relative error of 1.5 * 2^-12, so this project defines its
- * own: the exact value with its significand truncated to 12 bits after the integer bit (error below 2^-12), the same on every host. Denormal
- * operands count as zeros, tiny results become zero, MXCSR is neither read nor written. Intel manual volume 2, RCPPS and RSQRTPS.
+ * RCPSS and RSQRTSS. Processors differ in the bits they return within the promised relative error of 1.5 * 2^-12, so this project defines
+ * its own: the exact value with its significand truncated to 12 bits after the integer bit (error below 2^-12), the same on every host.
+ * Denormal operands count as zeros, tiny results become zero, MXCSR is neither read nor written. Intel manual volume 2, RCPPS and RSQRTPS.
  */
 public final class Approximations {
   private static final int SIGN = 0x80000000, INFINITY = 0x7F800000, QUIET = 0x00400000, INDEFINITE = 0xFFC00000;

@@ -1,8 +1,8 @@
 package org.xenolith.cpu.sse;
 
 /**
- * Moving lanes: pack, unpack, shuffle, blend, widen, mask extraction, on 64 bits at a time. Where an SSE instruction needs both halves of an
- * operand they are both parameters. Intel manual volume 2.
+ * Moving lanes: pack, unpack, shuffle, blend, widen, mask extraction, on 64 bits at a time. Where an SSE instruction needs both halves of
+ * an operand they are both parameters. Intel manual volume 2.
  */
 public final class LaneShuffles {
   private LaneShuffles() {}

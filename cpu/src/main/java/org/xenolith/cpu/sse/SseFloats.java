@@ -21,8 +21,8 @@ import org.xenolith.cpu.softfloat.Exact;
  *
  * <p>Use: {@link #begin()}, one call per lane, then {@link #finish()}, which says whether the results may be written. One object per vCPU.
  *
- * <p>Java's own operations round to nearest, so they serve when MXCSR says so, precision is masked and already flagged (it nearly always is,
- * after the first inexact result) and neither operands nor result are special. All else is done with {@link Exact}.
+ * <p>Java's own operations round to nearest, so they serve when MXCSR says so, precision is masked and already flagged (it nearly always
+ * is, after the first inexact result) and neither operands nor result are special. All else is done with {@link Exact}.
  */
 public final class SseFloats {
   public static final int NEAREST = 0, DOWN = 1, UP = 2, TOWARD_ZERO = 3;
@@ -41,8 +41,8 @@ public final class SseFloats {
   /**
    * Ends an instruction: moves the exceptions of all lanes to MXCSR.
    *
-   * @return false if one of them is unmasked: the instruction must write nothing and raise #XM. When operands (invalid, denormal, division by
-   *     zero) already bring one, the exceptions of results are not looked for.
+   * @return false if one of them is unmasked: the instruction must write nothing and raise #XM. When operands (invalid, denormal, division
+   *     by zero) already bring one, the exceptions of results are not looked for.
    */
   public boolean finish() {
     if (raised == 0) {

@@ -3,9 +3,9 @@ package org.xenolith.cpu.x87;
 import org.xenolith.cpu.softfloat.Exact;
 
 /**
- * A number with a significand of 128 bits, for the intermediate steps of the transcendental instructions: {@code (-1)^negative * 2^exponent *
- * s} with s at least 1 and below 2 in {@link #high} and {@link #low}; zero has high = 0. Results are truncated; each operation errs by less
- * than 2^-125 of its result. Operations write this object and may have it as an operand, too.
+ * A number with a significand of 128 bits, for the intermediate steps of the transcendental instructions: {@code (-1)^negative * 2^exponent
+ * * s} with s at least 1 and below 2 in {@link #high} and {@link #low}; zero has high = 0. Results are truncated; each operation errs by
+ * less than 2^-125 of its result. Operations write this object and may have it as an operand, too.
  */
 final class Wide {
   boolean negative;

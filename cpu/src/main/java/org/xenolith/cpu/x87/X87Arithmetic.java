@@ -15,9 +15,9 @@ import static org.xenolith.cpu.x87.X87Word.ZERO_DIVIDE;
 import org.xenolith.cpu.softfloat.Exact;
 
 /**
- * Arithmetic on 80-bit extended numbers, exact in results and exceptions. A number is an int with sign (bit 15) and biased exponent (bits 14
- * to 0) and a long with the significand and its explicit integer bit. Results stay in the fields of this object, one per vCPU. Intel manual
- * volume 1, chapters 4 and 8.
+ * Arithmetic on 80-bit extended numbers, exact in results and exceptions. A number is an int with sign (bit 15) and biased exponent (bits
+ * 14 to 0) and a long with the significand and its explicit integer bit. Results stay in the fields of this object, one per vCPU. Intel
+ * manual volume 1, chapters 4 and 8.
  *
  * <p>Masked overflow and underflow give the usual results, unmasked ones the result with its exponent moved by 24576. Whether a result is
  * written at all is decided by the caller.
@@ -333,8 +333,8 @@ public final class X87Arithmetic {
   }
 
   /**
-   * A magnitude below 2^64 rounded to an integer by the rounding mode; sets precision and {@link #roundedUp}. A carry out of 64 bits gives 0
-   * and can come only from exponent 63, which has no fraction.
+   * A magnitude below 2^64 rounded to an integer by the rounding mode; sets precision and {@link #roundedUp}. A carry out of 64 bits gives
+   * 0 and can come only from exponent 63, which has no fraction.
    */
   long integerPart(boolean negative, int exponent, long sig) {
     return integerPart(negative, exponent, sig, roundingMode());

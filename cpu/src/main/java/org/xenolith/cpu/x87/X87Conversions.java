@@ -15,7 +15,9 @@ import static org.xenolith.cpu.x87.X87Word.UP;
 
 import org.xenolith.cpu.softfloat.Exact;
 
-/** Between extended numbers and the formats of memory operands: single, double, integers, packed decimal. Exceptions go to the arithmetic. */
+/**
+ * Between extended numbers and the formats of memory operands: single, double, integers, packed decimal. Exceptions go to the arithmetic.
+ */
 public final class X87Conversions {
   private static final long DECIMAL_LIMIT = 1_000_000_000_000_000_000L;
 

@@ -3,8 +3,8 @@ package org.xenolith.cpu.x87;
 import java.util.Arrays;
 
 /**
- * The registers of the x87 unit and, in the same storage, those of MMX. Registers are in physical order here; ST(i) is register (top + i) mod
- * 8, MMi is the significand of register i. Intel manual volume 1, section 8.1 and chapter 9.
+ * The registers of the x87 unit and, in the same storage, those of MMX. Registers are in physical order here; ST(i) is register (top + i)
+ * mod 8, MMi is the significand of register i. Intel manual volume 1, section 8.1 and chapter 9.
  */
 public final class X87State {
   /** Significands by physical number: also the MMX registers. */

@@ -471,9 +471,9 @@ final class X87Transcendentals {
   private void multiplyExactly(int power, int ySe, long ySig) {
     int magnitude = Math.abs(power);
     long factor = (long) magnitude << 32 + Integer.numberOfLeadingZeros(magnitude);
-    boolean negative = (ySe & SIGN) != 0;
-    arithmetic.exact.multiply(
-        power < 0, 31 - Integer.numberOfLeadingZeros(magnitude), factor, negative, X87Arithmetic.exponent(ySe, ySig), X87Arithmetic.normalized(ySig));
+    int factorExponent = 31 - Integer.numberOfLeadingZeros(magnitude);
+    int yExponent = X87Arithmetic.exponent(ySe, ySig);
+    arithmetic.exact.multiply(power < 0, factorExponent, factor, (ySe & SIGN) != 0, yExponent, X87Arithmetic.normalized(ySig));
     arithmetic.round(64);
     arithmetic.exceptions |= PRECISION;
   }

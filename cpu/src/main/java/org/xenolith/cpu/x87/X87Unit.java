@@ -15,9 +15,10 @@ import static org.xenolith.cpu.x87.X87Word.UNDERFLOW;
 import static org.xenolith.cpu.x87.X87Word.ZERO_DIVIDE;
 
 /**
- * The x87 instructions on one vCPU's state: operands from the register stack, masked and unmasked responses, pops and pushes. Memory operands
- * are first widened into {@link #arithmetic} with {@link #convert}, so an instruction with one is: load the memory, {@link #begin()},
- * convert, operate. A store is prepared, written by the processor, and finished, so that a page fault in between leaves nothing changed.
+ * The x87 instructions on one vCPU's state: operands from the register stack, masked and unmasked responses, pops and pushes. Memory
+ * operands are first widened into {@link #arithmetic} with {@link #convert}, so an instruction with one is: load the memory, {@link
+ * #begin()}, convert, operate. A store is prepared, written by the processor, and finished, so that a page fault in between leaves nothing
+ * changed.
  */
 public final class X87Unit {
   /** Values of the operation parameter of {@link #arithmetic(int, int, int, int, boolean)}. */
