@@ -1,5 +1,7 @@
 package org.xenolith.xen.grant;
 
+import java.util.HashMap;
+import java.util.Map;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
@@ -27,6 +29,9 @@ final class GrantTable {
   private int statusCount;
   private int version = 1;
 
+  /** Entries whose frames the domain itself has mapped. */
+  private final Map<Integer, ActiveGrant> active = new HashMap<>();
+
   /** Makes a table of one frame, version 1. */
   GrantTable(Domain domain) {
     this.domain = domain;
@@ -45,7 +50,7 @@ final class GrantTable {
   }
 
   int statusFrames() {
-    return version == 2 ? statusCount : 0;
+    return statusCount;
   }
 
   long frame(int index) {
@@ -130,10 +135,9 @@ final class GrantTable {
     memory.writeShort(pa, (short) (memory.readShort(pa) | READING | (writing ? WRITING : 0)));
   }
 
-  /** Shows the grantor that an entry is not in use any more. */
-  void clearInUse(int ref, boolean writing) {
+  private void clearFlags(int ref, int flags) {
     long pa = version == 1 ? entryPa(ref) : statusPa(ref);
-    memory.writeShort(pa, (short) (memory.readShort(pa) & ~(READING | (writing ? WRITING : 0))));
+    memory.writeShort(pa, (short) (memory.readShort(pa) & ~flags));
   }
 
   /** Grants a frame to a domain in an entry of version 1, as the toolstack does for the rings that it serves. */
@@ -159,12 +163,41 @@ final class GrantTable {
     }
   }
 
+  // ---- Entries in use ----
+
+  /** What is kept for an entry in use, or null. */
+  ActiveGrant active(int ref) {
+    return active.get(ref);
+  }
+
+  void setActive(int ref, ActiveGrant grant) {
+    active.put(ref, grant);
+  }
+
+  /** Brings the entry's flags down to the use that is left, and forgets it if there is none (reduce_status_for_pin). */
+  void reduce(int ref, boolean readOnly) {
+    ActiveGrant grant = active.get(ref);
+    boolean used = grant != null && grant.used();
+    boolean written = grant != null && grant.written();
+    clearFlags(ref, (used ? 0 : READING) | (readOnly || written ? 0 : WRITING));
+    if (!used) {
+      active.remove(ref);
+    }
+  }
+
+  private boolean anyActive() {
+    return active.keySet().stream().anyMatch(ref -> ref >= RESERVED);
+  }
+
   // ---- Versions ----
 
   /** Changes the format: all entries go, but the reserved ones are kept (gnttab_set_version). Returns 0 or a negated error. */
   int setVersion(int wanted) {
     if (wanted == version) {
       return 0;
+    }
+    if (anyActive()) {
+      return -Errno.EBUSY;
     }
     if (wanted == 2 && !growStatus()) {
       return -Errno.ENOMEM;
@@ -188,11 +221,11 @@ final class GrantTable {
         }
       }
     }
+    if (wanted == 1 && !dropStatus()) {
+      return -Errno.EBUSY;
+    }
     for (int i = 0; i < frameCount; i++) {
       memory.fill(frames[i] << GuestMemory.FRAME_SHIFT, GuestMemory.FRAME_SIZE, (byte) 0);
-    }
-    for (int i = 0; i < statusCount; i++) {
-      memory.fill(statusFrames[i] << GuestMemory.FRAME_SHIFT, GuestMemory.FRAME_SIZE, (byte) 0);
     }
     version = wanted;
     for (int ref = 0; ref < RESERVED; ref++) {
@@ -209,5 +242,18 @@ final class GrantTable {
       }
     }
     return 0;
+  }
+
+  /** Takes the status frames back, unless the domain still maps one. */
+  private boolean dropStatus() {
+    for (int i = 0; i < statusCount; i++) {
+      if (domain.xen.frames.count(statusFrames[i]) > 1) {
+        return false;
+      }
+    }
+    while (statusCount > 0) {
+      domain.xen.mmu.takeBackFrame(statusFrames[--statusCount]);
+    }
+    return true;
   }
 }

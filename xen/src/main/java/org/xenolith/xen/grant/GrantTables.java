@@ -9,8 +9,8 @@ import org.xenolith.xen.Vcpu;
 
 /**
  * The grant_table_op hypercall of a domain without privilege (Xen's grant_table.c). It grants frames to domain 0, whose programs are Java
- * and reach all memory; domain 0 grants nothing, so of the others' grants none can be had. Mapping and transferring its own frames is not
- * there and stops the run, once everything that Xen checks first is in order.
+ * and reach all memory; domain 0 grants nothing, so only the domain's own grants can be mapped. Transfers of frames and transitive grants are
+ * not there and stop the run, once everything that Xen checks first is in order.
  */
 public final class GrantTables {
   /** Entries in which the toolstack grants the rings of console and store (GNTTAB_RESERVED_*). */
@@ -19,16 +19,18 @@ public final class GrantTables {
   private static final int DOMID_0 = 0, DOMID_SELF = 0x7ff0;
 
   /** Entries in domain 0's table, of one frame as every domain's at first; all of them invalid. */
-  private static final int DOM0_ENTRIES = 512;
+  static final int DOM0_ENTRIES = 512;
 
-  private static final int OKAY = 0, GENERAL_ERROR = -1, BAD_DOMAIN = -2, BAD_REF = -3, BAD_HANDLE = -4, BAD_VIRT_ADDR = -5;
-  private static final int PERMISSION_DENIED = -8, BAD_PAGE = -9, BAD_COPY_ARG = -10;
+  /** Results of single operations (GNTST_*). */
+  static final int OKAY = 0, GENERAL_ERROR = -1, BAD_DOMAIN = -2, BAD_REF = -3, BAD_HANDLE = -4, BAD_VIRT_ADDR = -5, BAD_DEV_ADDR = -6;
 
-  private static final int DEVICE_MAP = 1, HOST_MAP = 2, MAP_READ_ONLY = 4;
+  static final int PERMISSION_DENIED = -8, BAD_PAGE = -9, BAD_COPY_ARG = -10, EAGAIN = -12, NO_SPACE = -13;
+
   private static final int SOURCE_IS_REF = 1, DEST_IS_REF = 2;
 
   private final Domain domain;
   private final GrantTable table;
+  private final GrantMaps maps;
 
   /** The argument structure in hand, at most that of a copy. */
   private final byte[] raw = new byte[40];
@@ -39,6 +41,7 @@ public final class GrantTables {
   public GrantTables(Domain domain) {
     this.domain = domain;
     this.table = new GrantTable(domain);
+    this.maps = new GrantMaps(domain, table);
   }
 
   /** Grants the rings of console and store to domain 0 (libxenguest, dom_boot.c). */
@@ -56,12 +59,13 @@ public final class GrantTables {
       return -Errno.EINVAL;
     }
     return switch (operation) {
-      case 0 -> each(vcpu, args[1], count, 32, this::map);
-      case 1, 7 -> each(vcpu, args[1], count, 24, this::unmap);
+      case 0 -> each(vcpu, args[1], count, 32, v -> maps.map(v, arg));
+      case 1 -> each(vcpu, args[1], count, 24, v -> maps.unmap(v, arg));
       case 2 -> setupTable(vcpu, args[1], count);
       case 4 -> each(vcpu, args[1], count, 24, this::transfer);
       case 5 -> each(vcpu, args[1], count, 40, this::copy);
       case 6 -> querySize(vcpu, args[1], count);
+      case 7 -> each(vcpu, args[1], count, 24, v -> maps.unmapAndReplace(v, arg));
       case 8 -> setVersion(vcpu, args[1]);
       case 9 -> getStatusFrames(vcpu, args[1], count);
       case 10 -> getVersion(vcpu, args[1]);
@@ -72,7 +76,7 @@ public final class GrantTables {
 
   /** An operation on the structure in hand. */
   private interface Operation {
-    void run();
+    void run(Vcpu vcpu);
   }
 
   private long each(Vcpu vcpu, long va, int count, int size, Operation operation) {
@@ -84,7 +88,7 @@ public final class GrantTables {
       if (!GuestAccess.copyIn(vcpu.cpu, at, raw, 0, size)) {
         return -Errno.EFAULT;
       }
-      operation.run();
+      operation.run(vcpu);
       if (!GuestAccess.copyOut(vcpu.cpu, at, raw, 0, size)) {
         return -Errno.EFAULT;
       }
@@ -198,62 +202,27 @@ public final class GrantTables {
     return GuestAccess.copyOut(vcpu.cpu, va + 4, raw, 4, 4) ? 0 : -Errno.EFAULT;
   }
 
-  private void swap() {
+  private void swap(Vcpu vcpu) {
     int a = arg.getInt(0);
     int b = arg.getInt(4);
-    boolean known = validRef(a) && validRef(b);
-    if (known && a != b) {
+    int status = OKAY;
+    if (!validRef(a) || !validRef(b)) {
+      status = BAD_REF;
+    } else if (a != b && (table.active(a) != null || table.active(b) != null)) {
+      status = EAGAIN;
+    } else if (a != b) {
       table.swap(a, b);
     }
-    arg.putShort(8, (short) (known ? OKAY : BAD_REF));
+    arg.putShort(8, (short) status);
   }
 
   private boolean validRef(int ref) {
     return Integer.compareUnsigned(ref, table.entries()) < 0;
   }
 
-  // ---- Other domains' frames ----
+  // ---- Transfers ----
 
-  private void map() {
-    int flags = arg.getInt(8);
-    arg.putShort(18, (short) mapStatus(flags, arg.getInt(12), domid(16)));
-  }
-
-  private int mapStatus(int flags, int ref, int domid) {
-    if ((flags & (DEVICE_MAP | HOST_MAP)) == 0) {
-      return BAD_REF;
-    }
-    if (domid == DOMID_0) {
-      return Integer.compareUnsigned(ref, DOM0_ENTRIES) < 0 ? GENERAL_ERROR : BAD_REF;
-    }
-    if (domid != domain.id) {
-      return BAD_DOMAIN;
-    }
-    if (!validRef(ref)) {
-      return BAD_REF;
-    }
-    boolean writing = (flags & MAP_READ_ONLY) == 0;
-    int entry = table.flags(ref);
-    if ((entry & (GrantTable.TYPE_MASK | GrantTable.SUB_PAGE)) != GrantTable.PERMIT_ACCESS
-        || table.domid(ref) != domain.id
-        || writing && (entry & GrantTable.READ_ONLY) != 0) {
-      return GENERAL_ERROR;
-    }
-    long mfn = table.grantedFrame(ref);
-    if (!domain.xen.mmu.getPage(domain, mfn)) {
-      return BAD_PAGE;
-    }
-    domain.xen.mmu.putPage(mfn);
-    domain.xen.unimplemented("grant_table_op map_grant_ref of a frame that the domain granted itself");
-    return GENERAL_ERROR;
-  }
-
-  private void unmap() {
-    // Nothing was mapped, so there is no handle.
-    arg.putShort(20, (short) BAD_HANDLE);
-  }
-
-  private void transfer() {
+  private void transfer(Vcpu vcpu) {
     long mfn = arg.getLong(0);
     int status = BAD_PAGE;
     if (domain.xen.mmu.getPage(domain, mfn)) {
@@ -278,7 +247,7 @@ public final class GrantTables {
   private final End source = new End();
   private final End dest = new End();
 
-  private void copy() {
+  private void copy(Vcpu vcpu) {
     arg.putShort(36, (short) copyStatus());
   }
 
@@ -332,11 +301,11 @@ public final class GrantTables {
       if (status != OKAY) {
         return status;
       }
-      frame = table.grantedFrame(ref);
+      frame = table.active(ref) != null ? table.active(ref).mfn : table.grantedFrame(ref);
     }
     int status = claimFrame(end, frame);
     if (status != OKAY && end.ref >= 0) {
-      table.clearInUse(end.ref, writing);
+      table.reduce(end.ref, !writing);
     }
     return status;
   }
@@ -345,6 +314,11 @@ public final class GrantTables {
   private int useEntry(End end, int ref) {
     if (!validRef(ref)) {
       return BAD_REF;
+    }
+    ActiveGrant active = table.active(ref);
+    if (active != null && (!end.writing || active.written())) {
+      end.ref = ref;
+      return OKAY;
     }
     int flags = table.flags(ref);
     int type = flags & GrantTable.TYPE_MASK;
@@ -384,7 +358,7 @@ public final class GrantTables {
     }
     domain.xen.mmu.putPage(end.mfn);
     if (end.ref >= 0) {
-      table.clearInUse(end.ref, end.writing);
+      table.reduce(end.ref, !end.writing);
     }
   }
 

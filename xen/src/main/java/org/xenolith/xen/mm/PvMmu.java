@@ -116,6 +116,17 @@ public final class PvMmu {
     return mfn;
   }
 
+  /** Takes a frame of {@link #shareFrame} back; false if the domain still maps it. */
+  public boolean takeBackFrame(long mfn) {
+    if (frames.count(mfn) > 1) {
+      return false;
+    }
+    frames.setCount(mfn, 0);
+    frames.setTypeCount(mfn, 0);
+    allocator.release(mfn);
+    return true;
+  }
+
   /**
    * Gives a new domain its memory: whole 2 MiB runs in an order that the seed chooses, then single frames; no pfn is its own mfn.
    *

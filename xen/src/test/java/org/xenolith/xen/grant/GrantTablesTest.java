@@ -1,6 +1,7 @@
 package org.xenolith.xen.grant;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.xenolith.xen.Errno.EBUSY;
 import static org.xenolith.xen.Errno.EFAULT;
 import static org.xenolith.xen.Errno.EINVAL;
 import static org.xenolith.xen.Errno.ENOSYS;
@@ -170,14 +171,84 @@ class GrantTablesTest {
     assertThat(test.domain.xen.unimplemented).isNull();
   }
 
-  @Test
-  void mappingOnesOwnGrantIsNamedAsMissing() {
-    grantV1(setUp(1), 9, 1, 1, own[0]);
-    memory.writeInt(ARG + 8, 2);
-    memory.writeInt(ARG + 12, 9);
+  private int map(int flags, int ref) {
+    memory.writeLong(ARG, 0x7000_0000L);
+    memory.writeInt(ARG + 8, flags);
+    memory.writeInt(ARG + 12, ref);
     memory.writeInt(ARG + 16, 1);
-    call(MAP, 1);
-    assertThat(test.domain.xen.unimplemented).contains("map_grant_ref");
+    assertThat(call(MAP, 1)).isZero();
+    return status(18);
+  }
+
+  private int unmap(int handle, long busAddress) {
+    memory.writeLong(ARG, 0);
+    memory.writeLong(ARG + 8, busAddress);
+    memory.writeInt(ARG + 16, handle);
+    assertThat(call(UNMAP, 1)).isZero();
+    return status(20);
+  }
+
+  @Test
+  void aMappingForADeviceHoldsTheFrameUntilItsEnd() {
+    long table = setUp(1);
+    grantV1(table, 9, 1, 1, own[0]);
+    int before = test.domain.xen.frames.count(own[0]);
+    assertThat(map(1, 9)).isZero();
+    int handle = memory.readInt(ARG + 20);
+    assertThat(memory.readLong(ARG + 24)).isEqualTo(own[0] << 12);
+    assertThat(memory.readShort((table << 12) + 72)).as("reading and writing").isEqualTo((short) (1 | 8 | 16));
+    assertThat(test.domain.xen.frames.count(own[0])).isEqualTo(before + 1);
+    assertThat(setVersion(2)).isEqualTo(-EBUSY);
+    assertThat(unmap(handle, 0x1000)).as("another address").isEqualTo(-6);
+    assertThat(unmap(handle, own[0] << 12)).isZero();
+    assertThat(unmap(handle, own[0] << 12)).as("again").isEqualTo(-4);
+    assertThat(memory.readShort((table << 12) + 72)).isEqualTo((short) 1);
+    assertThat(test.domain.xen.frames.count(own[0])).isEqualTo(before);
+    assertThat(setVersion(2)).isZero();
+  }
+
+  @Test
+  void readOnlyGrantsAreMappedForReadingOnly() {
+    long table = setUp(1);
+    grantV1(table, 9, 1 | 4, 1, own[0]);
+    assertThat(map(1, 9)).isEqualTo(-1);
+    assertThat(map(1 | 4, 9)).isZero();
+    assertThat(memory.readShort((table << 12) + 72)).isEqualTo((short) (1 | 4 | 8));
+    assertThat(map(1, 9)).isEqualTo(-1);
+    assertThat(memory.readShort((table << 12) + 72)).isEqualTo((short) (1 | 4 | 8));
+  }
+
+  @Test
+  void whatCannotBeMappedLeavesNoTrace() {
+    long table = setUp(1);
+    grantV1(table, 9, 1, 1, own[0]);
+    grantV1(table, 10, 1, 1, 5);
+    int before = test.domain.xen.frames.count(own[0]);
+    assertThat(map(2, 9)).as("no page table at the address").isEqualTo(-1);
+    assertThat(map(3, 9)).isEqualTo(-1);
+    assertThat(map(1, 10)).as("no frame of the domain").isEqualTo(-9);
+    assertThat(map(1, 11)).as("an empty entry").isEqualTo(-1);
+    assertThat(memory.readShort((table << 12) + 72)).isEqualTo((short) 1);
+    assertThat(memory.readShort((table << 12) + 80)).isEqualTo((short) 1);
+    assertThat(test.domain.xen.frames.count(own[0])).isEqualTo(before);
+    assertThat(setVersion(2)).isZero();
+  }
+
+  @Test
+  void statusFramesThatAreMappedKeepVersionTwo() {
+    setUp(1);
+    setVersion(2);
+    memory.writeInt(ARG, 1);
+    memory.writeInt(ARG + 4, SELF);
+    memory.writeLong(ARG + 8, LIST);
+    call(STATUS_FRAMES, 1);
+    long frame = memory.readLong(LIST);
+    assertThat(test.domain.xen.mmu.getPage(test.domain, frame)).isTrue();
+    assertThat(setVersion(1)).isEqualTo(-EBUSY);
+    assertThat(memory.readInt(ARG)).isEqualTo(2);
+    test.domain.xen.mmu.putPage(frame);
+    assertThat(setVersion(1)).isZero();
+    assertThat(test.domain.xen.mmu.getPage(test.domain, frame)).as("it is Xen's again").isFalse();
   }
 
   private int copy(long from, int fromDomid, int fromOffset, long to, int toDomid, int toOffset, int length, int flags) {

@@ -1,0 +1,81 @@
+package org.xenolith.xen.mm;
+
+import static org.xenolith.xen.mm.FrameTable.L1;
+
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.Vcpu;
+
+/**
+ * Writes L1 entries that map granted frames (create_grant_pv_mapping, replace_grant_pv_mapping, arch/x86/pv/grant_table.c). The references
+ * that such an entry holds are taken by who maps the grant, before, and given up by who unmaps it; an entry overwritten in the usual way
+ * gives them up itself.
+ */
+public final class GrantMappings {
+  private final PvMmu mmu;
+  private final GuestMemory memory;
+
+  public GrantMappings(PvMmu mmu) {
+    this.mmu = mmu;
+    this.memory = mmu.xen().memory;
+  }
+
+  /**
+   * Maps a granted frame.
+   *
+   * @param address a linear address, or with {@code isEntry} the machine address of the entry itself
+   * @param flags of the entry, besides the frame
+   * @return whether the address was good
+   */
+  public boolean map(Vcpu vcpu, long address, boolean isEntry, long mfn, long flags) {
+    long pa = entryPa(vcpu, address, isEntry);
+    if (pa < 0) {
+      return false;
+    }
+    long old = memory.readLong(pa);
+    memory.writeLong(pa, Pte.adjust(L1, Pte.of(mfn, flags)));
+    mmu.types().tables().putFromL1(old);
+    return true;
+  }
+
+  /**
+   * Removes the mapping of a granted frame, or puts another entry in its place.
+   *
+   * @param from the linear address whose entry is to be moved here; 0 for none
+   * @return whether the frame was mapped at the address as said, and {@code from} could be had
+   */
+  public boolean unmap(Vcpu vcpu, long address, boolean isEntry, long mfn, boolean writable, long from) {
+    if (from != 0 && isEntry) {
+      return false;
+    }
+    long moved = 0;
+    if (from != 0) {
+      long pa = entryPa(vcpu, from, false);
+      if (pa < 0) {
+        return false;
+      }
+      moved = memory.readLong(pa);
+      memory.writeLong(pa, 0);
+    }
+    long pa = entryPa(vcpu, address, isEntry);
+    long old = pa < 0 ? 0 : memory.readLong(pa);
+    boolean same = Pte.present(old) && Pte.mfn(old) == mfn && (old & Pte.WRITABLE) != 0 == writable;
+    if (same) {
+      memory.writeLong(pa, moved);
+    } else {
+      mmu.types().tables().putFromL1(moved);
+    }
+    mmu.tlb().flush(vcpu.domain);
+    return same;
+  }
+
+  /** The machine address of an entry in an L1 table of the domain, or -1. */
+  private long entryPa(Vcpu vcpu, long address, boolean isEntry) {
+    long table = isEntry ? address >>> GuestMemory.FRAME_SHIFT : mmu.roots().l1Table(vcpu, address);
+    if (isEntry && (address & 7) != 0 || table < 0 || !mmu.getPage(vcpu.domain, table)) {
+      return -1;
+    }
+    boolean isTable = mmu.frames().type(table) == L1 && mmu.frames().typeCount(table) > 0;
+    mmu.putPage(table);
+    return !isTable ? -1 : isEntry ? address : PageTables.slotPa(table, (int) (address >>> 12) & 511);
+  }
+}
