@@ -2,9 +2,7 @@ package org.xenolith.xen.mm;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.xenolith.cpu.AmdModel;
 import org.xenolith.cpu.Bus;
 import org.xenolith.cpu.Clock;
@@ -165,65 +163,8 @@ final class SmallDomain {
     return breaches.getLast();
   }
 
-  /** Every reference in the machine, counted anew: frames whose counts in the table differ, with both. Empty when all is right. */
+  /** Frames whose references in the table are not those that there are. */
   List<String> miscounted() {
-    Map<Long, int[]> expected = new HashMap<>();
-    for (long mfn = 0; mfn < frames.frames(); mfn++) {
-      if (frames.owner(mfn) != domain.id) {
-        continue;
-      }
-      if (frames.is(mfn, FrameTable.ALLOCATED)) {
-        count(expected, mfn, 1, frames.is(mfn, FrameTable.XEN_HEAP) ? 1 : 0);
-      }
-      if (frames.is(mfn, FrameTable.PINNED)) {
-        count(expected, mfn, 1, 1);
-      }
-      int level = frames.type(mfn);
-      if (level >= FrameTable.L1 && level <= FrameTable.L4 && frames.is(mfn, FrameTable.VALIDATED)) {
-        countEntries(expected, mfn, level);
-      }
-    }
-    for (Vcpu v : domain.vcpus) {
-      for (long root : new long[] {v.kernelRootMfn, v.userRootMfn}) {
-        if (root != 0) {
-          count(expected, root, 1, 1);
-        }
-      }
-      for (int n = 0; n < 16; n++) {
-        if (v.gdtMfns[n] != 0) {
-          count(expected, v.gdtMfns[n], 1, 1);
-        }
-        if (v.ldtMfns[n] != 0) {
-          count(expected, v.ldtMfns[n], 1, 1);
-        }
-      }
-    }
-    List<String> wrong = new ArrayList<>();
-    for (long mfn = 0; mfn < frames.frames(); mfn++) {
-      if (frames.owner(mfn) == domain.id || expected.containsKey(mfn)) {
-        int[] should = expected.getOrDefault(mfn, new int[2]);
-        if (frames.count(mfn) != should[0] || frames.typeCount(mfn) != should[1]) {
-          wrong.add(frames.describe(mfn) + "; counted " + should[0] + " and " + should[1]);
-        }
-      }
-    }
-    return wrong;
-  }
-
-  private void countEntries(Map<Long, int[]> expected, long tableMfn, int level) {
-    for (int slot = 0; slot < 512; slot++) {
-      long entry = memory.readLong(PageTables.slotPa(tableMfn, slot));
-      long mfn = Pte.mfn(entry);
-      boolean self = level > FrameTable.L1 && mfn == tableMfn;
-      if (Pte.present(entry) && PageTables.guestSlot(level, slot) && !self) {
-        count(expected, mfn, 1, level > FrameTable.L1 || (entry & Pte.WRITABLE) != 0 ? 1 : 0);
-      }
-    }
-  }
-
-  private static void count(Map<Long, int[]> expected, long mfn, int references, int uses) {
-    int[] counts = expected.computeIfAbsent(mfn, m -> new int[2]);
-    counts[0] += references;
-    counts[1] += uses;
+    return CountAudit.of(domain);
   }
 }
