@@ -44,6 +44,12 @@ public final class Vcpu {
   /** Frames of the LDT's pages that have been used since it was set (0: not yet), each of type seg_desc. */
   public final long[] ldtMfns = new long[16];
 
+  /**
+   * Arguments with which the hypercall that just returned is to be issued again, to do the rest of a long piece of work after events and
+   * limits were looked at (hypercall_create_continuation); null: it is done.
+   */
+  public long[] rest;
+
   /** When its TLB was last flushed whole, by the PV MMU's count of such flushes. */
   public long tlbFlushed;
 

@@ -18,6 +18,9 @@ import org.xenolith.xen.Vcpu;
 final class MemoryExchange {
   private static final int SIZE = 72, OUT = 32, EXCHANGED = 64;
 
+  /** Chunks, of at most 512 frames, done before events are looked at. */
+  private static final int BATCH = 64;
+
   private final PvMmu mmu;
   private final FrameTable frames;
   private final FrameAllocator allocator;
@@ -38,11 +41,11 @@ final class MemoryExchange {
     if (!request.read(vcpu.cpu, va, SIZE)) {
       return -Errno.EFAULT;
     }
-    int rc = perform(vcpu);
+    int rc = perform(vcpu, va);
     return request.write(vcpu.cpu, va + EXCHANGED, EXCHANGED, Long.BYTES) ? rc : -Errno.EFAULT;
   }
 
-  private int perform(Vcpu vcpu) {
+  private int perform(Vcpu vcpu, long va) {
     int inOrder = request.getInt(16);
     int outOrder = request.getInt(OUT + 16);
     if (Integer.compareUnsigned(inOrder, Reservations.MAX_ORDER) > 0 || Integer.compareUnsigned(outOrder, Reservations.MAX_ORDER) > 0) {
@@ -79,7 +82,13 @@ final class MemoryExchange {
     }
     int inChunk = Math.max(0, outOrder - inOrder);
     int outChunk = Math.max(0, inOrder - outOrder);
-    for (long chunk = exchanged >>> inChunk; chunk < inCount >>> inChunk; chunk++) {
+    long firstChunk = exchanged >>> inChunk;
+    for (long chunk = firstChunk; chunk < inCount >>> inChunk; chunk++) {
+      if (chunk == firstChunk + BATCH) {
+        request.putLong(EXCHANGED, chunk << inChunk);
+        vcpu.rest = new long[] {MemoryOp.EXCHANGE, va};
+        return 0;
+      }
       int rc = exchangeChunk(vcpu, chunk, inOrder, inChunk, outOrder, outChunk, Reservations.limitMfn(flags));
       if (rc != 0) {
         request.putLong(EXCHANGED, chunk << inChunk);

@@ -18,11 +18,13 @@ public final class MemoryOp implements Hypercall {
   private static final int INCREASE_RESERVATION = 0, DECREASE_RESERVATION = 1, MAXIMUM_RAM_PAGE = 2, CURRENT_RESERVATION = 3;
 
   private static final int MAXIMUM_RESERVATION = 4, MACHPHYS_MFN_LIST = 5, POPULATE_PHYSMAP = 6, ADD_TO_PHYSMAP = 7, MEMORY_MAP = 9;
-  private static final int MACHINE_MEMORY_MAP = 10, EXCHANGE = 11, MACHPHYS_MAPPING = 12, SET_MEMORY_MAP = 13, MAXIMUM_GPFN = 14;
+  private static final int MACHINE_MEMORY_MAP = 10, MACHPHYS_MAPPING = 12, SET_MEMORY_MAP = 13, MAXIMUM_GPFN = 14;
   private static final int REMOVE_FROM_PHYSMAP = 15, SET_POD_TARGET = 16, GET_POD_TARGET = 17, GET_SHARING_FREED_PAGES = 18;
   private static final int GET_SHARING_SHARED_PAGES = 19, PAGING_OP = 20, ACCESS_OP = 21, SHARING_OP = 22, ADD_TO_PHYSMAP_BATCH = 23;
   private static final int CLAIM_PAGES = 24, MACHPHYS_COMPAT_MFN_LIST = 25, GET_VNUMAINFO = 26, RESERVED_DEVICE_MEMORY_MAP = 27;
   private static final int ACQUIRE_RESOURCE = 28;
+
+  static final int EXCHANGE = 11;
 
   private static final int COMMAND = 63, START_SHIFT = 6;
   /** Where struct shared_info has arch.max_pfn (public headers xen.h and arch-x86/xen.h). */

@@ -20,6 +20,9 @@ final class MmuUpdate implements Hypercall {
   private static final int NORMAL = 0, MACHPHYS = 1, PRESERVE_AD = 2, NO_TRANSLATE = 3;
   private static final int REQUEST_SIZE = 16;
 
+  /** Requests done before events are looked at. */
+  static final int BATCH = 4096;
+
   private final PvMmu mmu;
   private final FrameTable frames;
   private final PageTypes types;
@@ -71,7 +74,7 @@ final class MmuUpdate implements Hypercall {
     int rc = 0;
     int n = 0;
     flush = false;
-    for (; n < count; n++) {
+    for (; n < Math.min(count, BATCH); n++) {
       rc = request.read(cpu, requests + (long) n * REQUEST_SIZE, REQUEST_SIZE)
           ? update(domain, request.getLong(0), request.getLong(8), tableOwner, pageOwner)
           : -Errno.EFAULT;
@@ -84,6 +87,9 @@ final class MmuUpdate implements Hypercall {
       mmu.tlb().flush(domain);
     }
     PartialCount.write(cpu, request, doneVa, done + n);
+    if (rc == 0 && n < count) {
+      vcpu.rest = new long[] {requests + (long) n * REQUEST_SIZE, (count - n | PREEMPTED) & 0xffff_ffffL, doneVa, foreign};
+    }
     return refusals.report(vcpu, rc);
   }
 

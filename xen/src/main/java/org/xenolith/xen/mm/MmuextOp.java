@@ -62,7 +62,7 @@ final class MmuextOp implements Hypercall {
     }
     int rc = 0;
     int n = 0;
-    for (; n < count; n++) {
+    for (; n < Math.min(count, MmuUpdate.BATCH); n++) {
       rc = op.read(cpu, ops + (long) n * OP_SIZE, OP_SIZE) ? perform(vcpu, op.getInt(0), op.getLong(8), op.getLong(16)) : -Errno.EFAULT;
       if (rc != 0) {
         refusals.at("mmuext_op %d of %d".formatted(n, count));
@@ -70,6 +70,9 @@ final class MmuextOp implements Hypercall {
       }
     }
     PartialCount.write(cpu, op, doneVa, done + n);
+    if (rc == 0 && n < count) {
+      vcpu.rest = new long[] {ops + (long) n * OP_SIZE, (count - n | MmuUpdate.PREEMPTED) & 0xffff_ffffL, doneVa, foreign};
+    }
     return refusals.report(vcpu, rc);
   }
 

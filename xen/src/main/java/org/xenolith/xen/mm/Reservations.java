@@ -12,9 +12,15 @@ import org.xenolith.xen.Vcpu;
  */
 final class Reservations {
   enum Change {
-    INCREASE,
-    DECREASE,
-    POPULATE
+    INCREASE(0),
+    DECREASE(1),
+    POPULATE(6);
+
+    private final long command;
+
+    Change(long command) {
+      this.command = command;
+    }
   }
 
   /** Bytes of struct xen_memory_reservation: extent_start, nr_extents, extent_order, mem_flags, domid. */
@@ -58,10 +64,13 @@ final class Reservations {
       return start;
     }
     long n = start;
-    while (n < count && perform(vcpu, change, list == 0 ? 0 : list + n * Long.BYTES, order, flags)) {
+    long end = Math.min(count, start + MmuUpdate.BATCH);
+    while (n < end && perform(vcpu, change, list == 0 ? 0 : list + n * Long.BYTES, order, flags)) {
       n++;
     }
-    if (n < count) {
+    if (n < count && n == end) {
+      vcpu.rest = new long[] {change.command | n << 6, va};
+    } else if (n < count) {
       String why = "only %d of %d extents of 2^%d frames could be done".formatted(n, count, order);
       reportPart(vcpu, change, why);
     }

@@ -62,6 +62,9 @@ final class Multicall {
         args[k] = entry.getLong(16 + 8 * k);
       }
       long result = calls.call(vcpu, op, args);
+      if (vcpu.rest != null) {
+        return restOf(vcpu, va, count - n);
+      }
       entry.putLong(8, result);
       boolean written = GuestAccess.copyOut(vcpu.cpu, va + 8, entry.bytes, 8, 8);
       if (op == IRET) {
@@ -74,6 +77,20 @@ final class Multicall {
         return 0;
       }
     }
+    return 0;
+  }
+
+  /** Has the rest of the entry at {@code va} done next, and then the entries behind it. */
+  private long restOf(Vcpu vcpu, long va, long left) {
+    for (int k = 0; k < vcpu.rest.length; k++) {
+      entry.putLong(16 + 8 * k, vcpu.rest[k]);
+    }
+    int length = 8 * vcpu.rest.length;
+    vcpu.rest = null;
+    if (!GuestAccess.copyOut(vcpu.cpu, va + 16, entry.bytes, 16, length)) {
+      return -Errno.EFAULT;
+    }
+    vcpus[vcpu.id].continueHypercall(NUMBER, va, left);
     return 0;
   }
 }

@@ -167,7 +167,11 @@ public final class PvVcpu implements Scheduler.Runner {
     args[4] = cpu.r[Cpu.R8];
     args[5] = 0;
     continued = false;
+    vcpu.rest = null;
     long result = xen.hypercalls.call(vcpu, number, args);
+    if (vcpu.rest != null) {
+      continueHypercall((int) number, vcpu.rest);
+    }
     if (!continued) {
       cpu.r[Cpu.RAX] = result;
     }

@@ -43,6 +43,22 @@ class HypercallsTest {
   }
 
   @Test
+  void aLongBatchIsGivenBackToBeContinued() {
+    for (int pfn = A; pfn < A + 64; pfn++) {
+      guest.memory.fill(guest.p2m[pfn] << 12, 4096, (byte) 0);
+      for (int n = 0; n < 256; n++) {
+        guest.memory.writeLong((guest.p2m[pfn] << 12) + 16 * n, guest.p2m[A + 100] << 12);
+      }
+    }
+    assertThat(guest.call(MMU_UPDATE, SmallDomain.va(A), 5000, 0, SmallDomain.SELF)).isZero();
+    assertThat(guest.vcpu.rest).containsExactly(SmallDomain.va(A) + 16 * 4096, 5000L - 4096 | 1L << 31, 0, SmallDomain.SELF);
+    long[] rest = guest.vcpu.rest;
+    guest.vcpu.rest = null;
+    assertThat(guest.call(MMU_UPDATE, rest)).isZero();
+    assertThat(guest.vcpu.rest).isNull();
+  }
+
+  @Test
   void requestsThatCannotBeReadAreFaults() {
     assertThat(guest.call(MMU_UPDATE, 0x1000, 1, 0, SmallDomain.SELF)).isEqualTo(-Errno.EFAULT);
     assertThat(guest.call(MMU_UPDATE, 0xffff800000000000L, 1, 0, SmallDomain.SELF)).isEqualTo(-Errno.EFAULT);
