@@ -29,6 +29,9 @@ public final class Mmu {
   private static final class TlbSet {
     long key = -1;
 
+    /** Whether there may be entries: what is flushed often must cost little when there are none. */
+    boolean filled = true;
+
     // The tag of entry n is element 2n, its delta element 2n + 1: one line of the host's cache has both.
     final long[] read = new long[2 * ENTRIES];
     final long[] write = new long[2 * ENTRIES];
@@ -39,6 +42,10 @@ public final class Mmu {
     }
 
     void clear() {
+      if (!filled) {
+        return;
+      }
+      filled = false;
       Arrays.fill(read, EMPTY);
       Arrays.fill(write, EMPTY);
       Arrays.fill(fetch, EMPTY);
@@ -492,6 +499,7 @@ public final class Mmu {
     int ix = index(va);
     long page = va & PAGE;
     long delta = memory.host(pa) - va;
+    current.filled = true;
     if (access == FETCH) {
       fetchTlb[ix] = page;
       fetchTlb[ix + 1] = delta;
