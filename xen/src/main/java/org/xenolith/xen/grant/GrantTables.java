@@ -28,6 +28,9 @@ public final class GrantTables {
 
   private static final int SOURCE_IS_REF = 1, DEST_IS_REF = 2;
 
+  /** After so many operations the vcpu looks at events and its limits, and goes on then. */
+  private static final int PREEMPT_AFTER = 1024;
+
   private final Domain domain;
   private final GrantTable table;
   private final GrantMaps maps;
@@ -59,17 +62,17 @@ public final class GrantTables {
       return -Errno.EINVAL;
     }
     return switch (operation) {
-      case 0 -> each(vcpu, args[1], count, 32, v -> maps.map(v, arg));
-      case 1 -> each(vcpu, args[1], count, 24, v -> maps.unmap(v, arg));
+      case 0 -> each(vcpu, args, 32, v -> maps.map(v, arg));
+      case 1 -> each(vcpu, args, 24, v -> maps.unmap(v, arg));
       case 2 -> setupTable(vcpu, args[1], count);
-      case 4 -> each(vcpu, args[1], count, 24, this::transfer);
-      case 5 -> each(vcpu, args[1], count, 40, this::copy);
+      case 4 -> each(vcpu, args, 24, this::transfer);
+      case 5 -> each(vcpu, args, 40, this::copy);
       case 6 -> querySize(vcpu, args[1], count);
-      case 7 -> each(vcpu, args[1], count, 24, v -> maps.unmapAndReplace(v, arg));
+      case 7 -> each(vcpu, args, 24, v -> maps.unmapAndReplace(v, arg));
       case 8 -> setVersion(vcpu, args[1]);
       case 9 -> getStatusFrames(vcpu, args[1], count);
       case 10 -> getVersion(vcpu, args[1]);
-      case 11 -> each(vcpu, args[1], count, 12, this::swap);
+      case 11 -> each(vcpu, args, 12, this::swap);
       default -> -Errno.ENOSYS;
     };
   }
@@ -79,12 +82,18 @@ public final class GrantTables {
     void run(Vcpu vcpu);
   }
 
-  private long each(Vcpu vcpu, long va, int count, int size, Operation operation) {
+  private long each(Vcpu vcpu, long[] args, int size, Operation operation) {
+    long va = args[1];
+    int count = (int) args[2];
     if (!GuestAccess.accessible(va, (long) count * size)) {
       return -Errno.EFAULT;
     }
     for (int i = 0; i < count; i++) {
       long at = va + (long) i * size;
+      if (i == PREEMPT_AFTER) {
+        vcpu.rest = new long[] {args[0], at, count - i, args[3], args[4]};
+        return 0;
+      }
       if (!GuestAccess.copyIn(vcpu.cpu, at, raw, 0, size)) {
         return -Errno.EFAULT;
       }

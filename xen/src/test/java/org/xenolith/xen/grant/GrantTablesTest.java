@@ -318,6 +318,14 @@ class GrantTablesTest {
   }
 
   @Test
+  void longCallsGoOnAfterALookAtEvents() {
+    assertThat(call(UNMAP, 1500)).isZero();
+    assertThat(test.vcpu(0).rest).containsExactly(UNMAP, ARG + 24 * 1024, 476, 0, 0);
+    assertThat(memory.readShort(ARG + 24 * 1023 + 20)).isEqualTo((short) -4);
+    assertThat(memory.readShort(ARG + 24 * 1024 + 20)).isZero();
+  }
+
+  @Test
   void wrongCallsGetXensErrors() {
     assertThat(call(QUERY_SIZE, 2)).isEqualTo(-EINVAL);
     assertThat(call(SETUP, 0)).isEqualTo(-EINVAL);
