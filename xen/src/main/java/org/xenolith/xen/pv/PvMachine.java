@@ -178,6 +178,9 @@ public final class PvMachine implements AutoCloseable {
    */
   public RunOutcome run(long maxInstructions) {
     Scheduler.End end = scheduler.run(maxInstructions, this::over);
+    if (domain.shutdown != Domain.RUNNING) {
+      console.drain();
+    }
     return outcome(end, maxInstructions);
   }
 
