@@ -51,6 +51,9 @@ final class PvRun {
           vcpu.cpu.trace(new InstructionTrace(trace, names));
         }
       }
+      if (session.isInteractive()) {
+        machine.interactive();
+      }
       RunOutcome outcome;
       try (SessionLink link = new SessionLink(machine, session)) {
         outcome = machine.run(plan.options().limit());

@@ -142,7 +142,9 @@ public final class Scheduler {
           current.begin();
         }
       }
-      long until = Math.min(Math.min(turnEnd, events.next()), clock.now + left);
+      // Idle time is not limited, so this may lie behind the end of all counts.
+      long end = left > Long.MAX_VALUE - clock.now ? Long.MAX_VALUE : clock.now + left;
+      long until = Math.min(Math.min(turnEnd, events.next()), end);
       if (!current.run(until)) {
         turnEnd = clock.now;
       }
