@@ -30,7 +30,7 @@ public final class Scheduler {
     /** Its turn begins. */
     default void begin() {}
 
-    /** Its turn is over. */
+    /** Its turn is over, and the machine goes on without it. */
     default void end() {}
   }
 
@@ -100,11 +100,11 @@ public final class Scheduler {
     while (true) {
       events.runUntil(clock.now);
       if (stopped || over.getAsBoolean()) {
-        return finish(current, End.STOPPED);
+        return End.STOPPED;
       }
       long left = limit - (clock.now - idle);
       if (left <= 0) {
-        return finish(current, End.LIMIT);
+        return End.LIMIT;
       }
       if (current == null || !current.runnable() || clock.now >= turnEnd) {
         Runner before = current;
@@ -149,12 +149,5 @@ public final class Scheduler {
         turnEnd = clock.now;
       }
     }
-  }
-
-  private static End finish(Runner current, End end) {
-    if (current != null) {
-      current.end();
-    }
-    return end;
   }
 }

@@ -2,6 +2,7 @@ package org.xenolith.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -11,43 +12,103 @@ import org.xenolith.cpu.Clock;
 class SchedulerTest {
   private final Clock clock = new Clock();
   private final EventQueue events = new EventQueue();
-  private boolean awake;
+  private final List<String> log = new ArrayList<>();
 
-  /** Sleeps until it is woken, then runs for as long as it may. */
-  private final Scheduler.Runner sleeper =
-      new Scheduler.Runner() {
-        @Override
-        public boolean runnable() {
-          return awake;
-        }
+  /** Runs as long as it may, or gives up after some counts. */
+  private final class Worker implements Scheduler.Runner {
+    final String name;
+    boolean runnable = true;
+    long burst = Long.MAX_VALUE;
 
-        @Override
-        public boolean run(long until) {
-          clock.now = Math.max(clock.now, until);
-          return true;
-        }
-      };
+    Worker(String name) {
+      this.name = name;
+    }
 
-  private final Scheduler scheduler = new Scheduler(clock, events, List.of(sleeper), Scheduler.Idle.SKIP);
+    @Override
+    public boolean runnable() {
+      return runnable;
+    }
+
+    @Override
+    public boolean run(long until) {
+      long to = Math.min(until, burst == Long.MAX_VALUE ? until : clock.now + burst);
+      log.add(name + " " + clock.now + "-" + to);
+      clock.now = to;
+      return to == until;
+    }
+  }
+
+  private Scheduler scheduler(Worker... workers) {
+    return new Scheduler(clock, events, List.of(workers), Scheduler.Idle.SKIP);
+  }
+
+  @Test
+  void turnsHaveAFixedLength() {
+    assertThat(scheduler(new Worker("a"), new Worker("b")).run(50_000, () -> false)).isEqualTo(Scheduler.End.LIMIT);
+    assertThat(log).containsExactly("a 0-20000", "b 20000-40000", "a 40000-50000");
+  }
+
+  @Test
+  void anEventDoesNotEndATurn() {
+    events.at(5_000, () -> log.add("event"));
+    scheduler(new Worker("a"), new Worker("b")).run(30_000, () -> false);
+    assertThat(log).containsExactly("a 0-5000", "event", "a 5000-20000", "b 20000-30000");
+  }
+
+  @Test
+  void whoGivesUpItsTurnLetsTheOthersRun() {
+    Worker a = new Worker("a");
+    a.burst = 100;
+    scheduler(a, new Worker("b")).run(20_200, () -> false);
+    assertThat(log).containsExactly("a 0-100", "b 100-20100", "a 20100-20200");
+  }
 
   @Test
   void idleTimeIsSkippedAndDoesNotCountForTheLimit() {
-    events.at(5_000, () -> awake = true);
-    assertThat(scheduler.run(1_000, () -> false)).isEqualTo(Scheduler.End.LIMIT);
-    assertThat(clock.now).isEqualTo(6_000);
-    assertThat(scheduler.idle()).isEqualTo(5_000);
+    Worker a = new Worker("a");
+    a.runnable = false;
+    events.at(1_000_000, () -> a.runnable = true);
+    Scheduler scheduler = scheduler(a);
+    assertThat(scheduler.run(10, () -> false)).isEqualTo(Scheduler.End.LIMIT);
+    assertThat(log).containsExactly("a 1000000-1000010");
+    assertThat(scheduler.idle()).isEqualTo(1_000_000);
   }
 
   @Test
   void aRunWithoutLimitGoesOnAfterIdleTime() {
-    events.at(5_000, () -> awake = true);
-    events.at(1_000_000, scheduler::stop);
+    Worker a = new Worker("a");
+    a.runnable = false;
+    events.at(5_000, () -> a.runnable = true);
+    Scheduler scheduler = scheduler(a);
+    events.at(20_000, scheduler::stop);
     assertThat(scheduler.run(Long.MAX_VALUE, () -> false)).isEqualTo(Scheduler.End.STOPPED);
-    assertThat(clock.now).isEqualTo(1_000_000);
+    assertThat(log).containsExactly("a 5000-20000");
   }
 
   @Test
-  void nobodyToWakeIsADeadlock() {
-    assertThat(scheduler.run(Long.MAX_VALUE, () -> false)).isEqualTo(Scheduler.End.DEADLOCK);
+  void nobodyToRunAndNothingToComeIsADeadlock() {
+    Worker a = new Worker("a");
+    a.runnable = false;
+    assertThat(scheduler(a).run(10, () -> false)).isEqualTo(Scheduler.End.DEADLOCK);
+  }
+
+  @Test
+  void aTickerThatWakesNobodyIsADeadlockInTheEnd() {
+    Worker a = new Worker("a");
+    a.runnable = false;
+    Runnable[] tick = new Runnable[1];
+    tick[0] = () -> events.at(clock.now + 1_000, tick[0]);
+    events.at(0, tick[0]);
+    assertThat(scheduler(a).run(Long.MAX_VALUE, () -> false)).isEqualTo(Scheduler.End.DEADLOCK);
+  }
+
+  @Test
+  void itStopsWhenAskedOrWhenTheConditionHolds() {
+    Scheduler scheduler = scheduler(new Worker("a"));
+    events.at(100, scheduler::stop);
+    assertThat(scheduler.run(1_000, () -> false)).isEqualTo(Scheduler.End.STOPPED);
+    assertThat(clock.now).isEqualTo(100);
+    assertThat(scheduler(new Worker("b")).run(1_000, () -> clock.now == 100)).isEqualTo(Scheduler.End.STOPPED);
+    assertThat(log).containsExactly("a 0-100");
   }
 }
