@@ -21,6 +21,9 @@ final class Oracle {
   };
 
   private static final long SYSTEM_FLAGS = Cpu.DF | Cpu.AC | Cpu.ID | Cpu.TF | Cpu.NT;
+  /** Where the addresses end that Linux gives to programs (TASK_SIZE_MAX). */
+  private static final long LINUX_ADDRESSES = 0x7fff_ffff_f000L;
+
   private static final Decoder DECODER = new Decoder();
 
   private Oracle() {}
@@ -45,7 +48,7 @@ final class Oracle {
     }
     if (host.trap() != Fault.BP) {
       int error = host.error();
-      if (host.trap() == Fault.PF && host.cr2() < 0) {
+      if (host.trap() == Fault.PF && Long.compareUnsigned(host.cr2(), LINUX_ADDRESSES) >= 0) {
         // Linux hides from programs whether its own addresses are mapped (set_signal_archinfo()).
         error = error & ~Fault.PF_PRESENT | ours.error() & Fault.PF_PRESENT;
       }
