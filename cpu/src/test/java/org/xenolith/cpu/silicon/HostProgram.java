@@ -58,6 +58,11 @@ final class HostProgram {
 
   private HostProgram() {}
 
+  /** Whether an address is in the part of the address space where the program keeps its own pages, which the interpreter's side has not. */
+  static boolean owns(long va) {
+    return va >= IMAGE_VA && va < SIGNAL_STACK_VA + SIGNAL_STACK_SIZE;
+  }
+
   /** The executable. */
   static byte[] executable(int sharedSize) {
     HostProgram p = new HostProgram();

@@ -48,8 +48,8 @@ final class Oracle {
     }
     if (host.trap() != Fault.BP) {
       int error = host.error();
-      if (host.trap() == Fault.PF && Long.compareUnsigned(host.cr2(), LINUX_ADDRESSES) >= 0) {
-        // Linux hides from programs whether its own addresses are mapped (set_signal_archinfo()).
+      if (host.trap() == Fault.PF && (Long.compareUnsigned(host.cr2(), LINUX_ADDRESSES) >= 0 || HostProgram.owns(host.cr2()))) {
+        // Linux hides from programs whether its own addresses are mapped (set_signal_archinfo()), and the host's side has pages of its own.
         error = error & ~Fault.PF_PRESENT | ours.error() & Fault.PF_PRESENT;
       }
       differ(found, "error code", error, ours.error());
