@@ -2,6 +2,7 @@ package org.xenolith.xen;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import org.xenolith.xen.event.EventChannels;
 
 /** A PV domain. */
@@ -35,6 +36,9 @@ public final class Domain {
 
   /** What XENMEM_memory_map answers: entries of 20 bytes, each address, size and type (E820); empty: none set. */
   public byte[] memoryMap = {};
+
+  /** Its name for ever, in XENVER_guest_handle and in the store (xen_domain_handle_t). */
+  public UUID handle = new UUID(0, 0);
 
   /** Its event channels. */
   public EventChannels channels;

@@ -90,6 +90,7 @@ public final class PvMachine implements AutoCloseable {
       xen = new Hypervisor(memory, clock, new EventQueue(), code, observer);
       xen.stopOnUnknown = setup.stopOnUnknown();
       domain = new Domain(xen, DOMID);
+      domain.handle = UUID.nameUUIDFromBytes(Long.toHexString(setup.seed()).getBytes(StandardCharsets.US_ASCII));
       xen.domains.add(domain);
       vcpus = new PvVcpu[setup.vcpus()];
       Ports ports = new Ports();
@@ -164,7 +165,7 @@ public final class PvMachine implements AutoCloseable {
   }
 
   private GuestTree toolstackTree(Setup setup) {
-    String uuid = UUID.nameUUIDFromBytes(Long.toHexString(setup.seed()).getBytes(StandardCharsets.US_ASCII)).toString();
+    String uuid = domain.handle.toString();
     long kib = setup.memoryBytes() >> 10;
     return new GuestTree(DOMID, "guest", uuid, kib, setup.vcpus(), built.storeMfn(), STORE_PORT, built.consoleMfn(), CONSOLE_PORT);
   }

@@ -108,8 +108,8 @@ final class SystemCalls {
         return va != 0 ? -Errno.EINVAL : 4096;
       }
       case 8 -> { // guest_handle
-        arg.clear();
-        arg.putLong(8, Long.reverseBytes(domain.id));
+        arg.putLong(0, Long.reverseBytes(domain.handle.getMostSignificantBits()));
+        arg.putLong(8, Long.reverseBytes(domain.handle.getLeastSignificantBits()));
         return arg.write(cpu, va, 16) ? 0 : -Errno.EFAULT;
       }
       case 9 -> { // commandline: not for this domain
