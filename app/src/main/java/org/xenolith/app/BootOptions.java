@@ -1,6 +1,7 @@
 package org.xenolith.app;
 
 import java.nio.file.Path;
+import org.xenolith.xen.pv.PvMachine;
 import picocli.CommandLine.Option;
 
 /** The options of every command that boots a kernel. */
@@ -128,8 +129,12 @@ final class BootOptions {
     if (engine == Engine.translator || engine == Engine.lockstep) {
       throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, or auto");
     }
-    if (vcpus < 1) {
-      throw CommandFailure.unusable("--vcpus " + vcpus + ": a guest has at least one", "leave the option away for one");
+    if (vcpus < 1 || vcpus > PvMachine.MAX_VCPUS) {
+      throw CommandFailure.unusable("--vcpus " + vcpus + ": a PV guest has 1 to " + PvMachine.MAX_VCPUS, "leave the option away for one");
+    }
+    if (memoryBytes > PvMachine.MAX_MEMORY) {
+      throw CommandFailure.unusable(
+          "--memory of %d MiB: a guest has at most %d".formatted(memoryBytes >> 20, PvMachine.MAX_MEMORY >> 20), "give it less");
     }
     requirePositive("--max-instructions", maxInstructions);
     requirePositive("--stop-at", stopAt);

@@ -37,6 +37,12 @@ import org.xenolith.xen.xenstore.XenStore;
 
 /** A whole machine with Xen and one PV domain on it, from the kernel's image to the end of its run. */
 public final class PvMachine implements AutoCloseable {
+  /** The most vcpus: those whose state fits into struct shared_info (XEN_LEGACY_MAX_VCPUS, public header arch-x86/xen.h). */
+  public static final int MAX_VCPUS = 32;
+
+  /** The most memory in bytes, 512 GiB: what a stock Linux kernel has room for in its frame lists (CONFIG_XEN_MEMORY_HOTPLUG_LIMIT). */
+  public static final long MAX_MEMORY = 512L << 30;
+
   private static final int DOMID = 1;
 
   /** The event channels that the builder tells the guest: the first two that are free. */
@@ -79,8 +85,8 @@ public final class PvMachine implements AutoCloseable {
    * @throws org.xenolith.xen.build.BuildException if the domain cannot be built
    */
   public PvMachine(Setup setup, PvConsole.Sink sink, PvConsole.Sink log, Observer observer) {
-    if (setup.vcpus() < 1 || setup.vcpus() > 32) {
-      throw new IllegalArgumentException(setup.vcpus() + " vcpus: a PV guest has 1 to 32 here");
+    if (setup.vcpus() < 1 || setup.vcpus() > MAX_VCPUS || setup.memoryBytes() > MAX_MEMORY) {
+      throw new IllegalArgumentException(setup.vcpus() + " vcpus and " + setup.memoryBytes() + " bytes are more than a PV guest has here");
     }
     host = HostMemory.reserve(PvBuilder.machineFrames(setup.memoryBytes()) << GuestMemory.FRAME_SHIFT);
     try {
