@@ -9,8 +9,8 @@ import org.xenolith.xen.Vcpu;
 
 /**
  * The grant_table_op hypercall of a domain without privilege (Xen's grant_table.c). It grants frames to domain 0, whose programs are Java
- * and reach all memory; domain 0 grants nothing, so only the domain's own grants can be mapped. Transfers of frames and transitive grants are
- * not there and stop the run, once everything that Xen checks first is in order.
+ * and reach all memory; domain 0 grants nothing, so only the domain's own grants can be mapped. Transfers of frames and transitive grants
+ * are not there and stop the run, once everything that Xen checks first is in order.
  */
 public final class GrantTables {
   /** Entries in which the toolstack grants the rings of console and store (GNTTAB_RESERVED_*). */

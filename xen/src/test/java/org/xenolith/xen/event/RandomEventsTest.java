@@ -9,7 +9,9 @@ import org.xenolith.xen.TestDomain;
 
 /** A guest that calls anything with anything and writes over everything it shares with Xen. */
 class RandomEventsTest {
-  private static final int[] INTERESTING = {0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 0x7ff0, 1022, 1023, 1024, 4096, -1, Integer.MIN_VALUE, 131071};
+  private static final int[] INTERESTING = {
+    0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 0x7ff0, 1022, 1023, 1024, 4096, -1, Integer.MIN_VALUE, 131071
+  };
 
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5})
