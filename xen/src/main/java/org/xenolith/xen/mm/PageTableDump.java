@@ -20,7 +20,7 @@ public final class PageTableDump {
 
   /**
    * The mappings of the root in frame {@code rootMfn}, sorted by linear address: range, first frame, its pfn, rights. At most 10,000 lines.
-   * Linear page tables are printed as what they are for the processor, down to the pages.
+   * Linear page tables are printed as what they are for the processor, down to the pages; what Xen has for itself is left out.
    */
   public static String of(GuestMemory memory, FrameTable frames, long rootMfn) {
     PageTableDump dump = new PageTableDump(memory, frames);
@@ -32,7 +32,8 @@ public final class PageTableDump {
   private void walk(long tableMfn, int level, long va, long rights) {
     for (int slot = 0; slot < PageTables.ENTRIES && lines < MAX_LINES; slot++) {
       long entry = memory.readLong(PageTables.slotPa(tableMfn, slot));
-      if (!Pte.present(entry)) {
+      boolean xens = level == FrameTable.L4 && !PageTables.guestSlot(level, slot) && slot != PageTables.FIRST_XEN_SLOT;
+      if (!Pte.present(entry) || xens) {
         continue;
       }
       int shift = 12 + 9 * (level - 1);

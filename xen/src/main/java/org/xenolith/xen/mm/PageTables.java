@@ -21,6 +21,14 @@ final class PageTables {
   /** L4 slots that are Xen's (ROOT_PAGETABLE_FIRST_XEN_SLOT, ROOT_PAGETABLE_LAST_XEN_SLOT). */
   static final int FIRST_XEN_SLOT = 256, LAST_XEN_SLOT = 271;
 
+  /** Among them: the root itself as a linear page table; and Xen's mmconfig space, per-domain mappings, text and data, all memory. */
+  private static final int LINEAR_SLOT = 258;
+
+  private static final int[] PRIVATE_SLOTS = {257, 260, 261, 262};
+
+  /** Rights of these (__PAGE_HYPERVISOR_RW): without USER, so the guest sees that they are there and can use none of them. */
+  private static final long PRIVATE = Pte.PRESENT | Pte.WRITABLE | Pte.ACCESSED | Pte.DIRTY | Pte.NO_EXECUTE;
+
   private static final int MAX_LINEAR = Short.MAX_VALUE;
 
   private final Hypervisor xen;
@@ -228,6 +236,10 @@ final class PageTables {
   private void fillXenSlots(long tableMfn, int domid) {
     for (int slot = FIRST_XEN_SLOT; slot <= LAST_XEN_SLOT; slot++) {
       memory.writeLong(slotPa(tableMfn, slot), 0);
+    }
+    memory.writeLong(slotPa(tableMfn, LINEAR_SLOT), Pte.of(tableMfn, PRIVATE));
+    for (int slot : PRIVATE_SLOTS) {
+      memory.writeLong(slotPa(tableMfn, slot), Pte.of(xen.mmu.privateTableMfn(), PRIVATE));
     }
     Domain domain = xen.domain(domid);
     if (domain != null && (domain.assists & Domain.ASSIST_M2P_STRICT) != 0) {

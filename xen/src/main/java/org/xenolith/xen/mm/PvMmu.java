@@ -28,6 +28,7 @@ public final class PvMmu {
   private final DescriptorTables descriptors;
   private final Roots roots;
   private final WritablePageTables writableTables;
+  private final long privateTableMfn;
 
   /** Makes the MMU of a Xen, takes possession of all frames and registers its hypercalls. */
   public PvMmu(Hypervisor xen) {
@@ -51,6 +52,7 @@ public final class PvMmu {
     }
     allocator.add(io, frames.frames() - io);
     m2p.build(allocator);
+    this.privateTableMfn = m2p.ownFrame(allocator);
     this.writableTables = new WritablePageTables(this);
     VaMapping vaMapping = new VaMapping(this);
     xen.hypercalls.set(MMU_UPDATE, new MmuUpdate(this));
@@ -203,6 +205,11 @@ public final class PvMmu {
 
   PageTypes types() {
     return types;
+  }
+
+  /** An empty L3 table for the slots of a root that only Xen uses: what it has there is in Java, but a guest sees that it has something. */
+  long privateTableMfn() {
+    return privateTableMfn;
   }
 
   EntryUpdates updates() {

@@ -52,6 +52,14 @@ final class Refusals {
     return rule == null ? "no reason" : rule + ": " + message;
   }
 
+  /** Tells the observer of a refusal that the guest sees as a fault. */
+  void reportFault(Vcpu vcpu) {
+    if (rule != null) {
+      observer.breach(vcpu, new Breach(rule, message.toString(), mfn, 0));
+      forget();
+    }
+  }
+
   /** Tells the observer, if anything was refused with result {@code rc}, and starts anew. */
   long report(Vcpu vcpu, long rc) {
     if (rule != null) {

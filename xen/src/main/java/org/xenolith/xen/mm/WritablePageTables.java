@@ -65,7 +65,14 @@ public final class WritablePageTables {
     if (!readOnly || !frames.valid(tableMfn) || frames.owner(tableMfn) != domain.id) {
       return null;
     }
-    if (frames.type(tableMfn) != L1 || frames.typeCount(tableMfn) == 0) {
+    int type = frames.type(tableMfn);
+    if (frames.typeCount(tableMfn) == 0 || type == FrameTable.NONE || type == FrameTable.WRITABLE) {
+      return null;
+    }
+    if (type != L1) {
+      String why = "the store at 0x%x to va 0x%x hits what it may only change by hypercalls (%s)";
+      mmu.refusals().refuse("R21", Errno.EINVAL, tableMfn, why.formatted(vcpu.cpu.rip, va, frames.describe(tableMfn)));
+      mmu.refusals().reportFault(vcpu);
       return null;
     }
     Instruction i = decode(vcpu.cpu);
@@ -73,7 +80,7 @@ public final class WritablePageTables {
       String why = "%s at 0x%x stores to L1 table mfn 0x%x in a way that Xen does not carry out (va 0x%x)"
           .formatted(i == null ? "what" : i, vcpu.cpu.rip, tableMfn, va);
       mmu.refusals().refuse("R21", Errno.EINVAL, tableMfn, why);
-      mmu.refusals().report(vcpu, -Errno.EINVAL);
+      mmu.refusals().reportFault(vcpu);
       return null;
     }
     return execute(vcpu, i, va, mappingPa, tableMfn);
@@ -157,7 +164,7 @@ public final class WritablePageTables {
     cpu.eflags = savedFlags;
     cpu.refresh();
     mmu.refusals().at("stored by %s at 0x%x to va 0x%x".formatted(i, savedRip, va));
-    mmu.refusals().report(vcpu, rc);
+    mmu.refusals().reportFault(vcpu);
     return null;
   }
 }

@@ -154,6 +154,22 @@ class PageTableRulesTest {
   }
 
   @Test
+  void xensSlotsAreThereAndOfNoUseToTheGuest() {
+    guest.vcpu.cpu.rip = 0xffff_8200_0000_0000L;
+    var exit = (org.xenolith.cpu.Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
+    assertThat(exit.vector()).isEqualTo(14);
+    assertThat(guest.readEntry(SmallDomain.ROOT, 260) & (Pte.PRESENT | Pte.USER)).isEqualTo(Pte.PRESENT);
+    // Through the linear page table: the L1 entry of pfn A.
+    long linear = 0xffff_8100_0000_0000L | SmallDomain.va(A) >>> 9 & 0x7f_ffff_fff8L;
+    guest.vcpu.cpu.r[7] = linear;
+    guest.memory.writeInt(guest.p2m[B] << 12, 0x078b48);
+    guest.vcpu.cpu.rip = SmallDomain.va(B);
+    exit = (org.xenolith.cpu.Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
+    assertThat(exit.address()).isEqualTo(linear);
+    assertThat(exit.errorCode()).isEqualTo(5);
+  }
+
+  @Test
   void aNewRootShowsTheMachineToPhysicalTableOnceItIsInUse() {
     guest.entry(A, 256, -1);
     guest.entry(A, 260, -1);
@@ -161,7 +177,8 @@ class PageTableRulesTest {
     guest.protect(A);
     assertThat(guest.pin(4, A)).isZero();
     assertThat(guest.readEntry(A, 256)).isZero();
-    assertThat(guest.readEntry(A, 260)).isZero();
+    assertThat(guest.readEntry(A, 260) & (Pte.PRESENT | Pte.USER)).isEqualTo(Pte.PRESENT);
+    assertThat(guest.readEntry(A, 258)).isEqualTo(Pte.of(guest.p2m[A], 0x63) | Pte.NO_EXECUTE);
     assertThat(guest.mmuext(5, guest.p2m[A], 0)).isZero();
     assertThat(guest.vcpu.cpu.cr3).isEqualTo(guest.p2m[A] << 12);
     long va = MachineToPhys.VIRT_START + guest.p2m[B] * 8;

@@ -126,8 +126,12 @@ class WritablePageTablesTest {
     cpu.r[Cpu.RDI] = entryVa + 1;
     assertThat(store(0x48, 0x89, 0x07)).isNull();
     assertThat(guest.lastBreach().rule()).isEqualTo("R21");
+    assertThat(guest.lastBreach().errno()).isZero();
+    guest.breaches.clear();
     cpu.r[Cpu.RDI] = SmallDomain.va(SmallDomain.L2) + 8 * 400;
     assertThat(store(0x48, 0x89, 0x07)).isNull();
+    assertThat(guest.lastBreach().rule()).isEqualTo("R21");
+    assertThat(guest.lastBreach().message()).contains("type L2");
     guest.domain.assists = 0;
     cpu.r[Cpu.RDI] = entryVa;
     assertThat(store(0x48, 0x89, 0x07)).isNull();
