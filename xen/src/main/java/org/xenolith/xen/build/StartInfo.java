@@ -1,5 +1,6 @@
 package org.xenolith.xen.build;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 
 /** struct start_info of a 64-bit PV domain (public header xen.h): where a guest finds everything when it starts. */
@@ -10,9 +11,9 @@ final class StartInfo {
   /** In the flags: mod_start is a pfn (SIF_MOD_START_PFN). */
   static final int MOD_START_PFN = 8;
 
-  private static final int NR_PAGES = 32, SHARED_INFO = 40, FLAGS = 48, STORE_MFN = 56, STORE_PORT = 64, CONSOLE_MFN = 72, CONSOLE_PORT = 80;
-  private static final int PT_BASE = 88, NR_PT_FRAMES = 96, MFN_LIST = 104, MOD_START = 112, MOD_LEN = 120, CMD_LINE = 128;
-  private static final int FIRST_P2M_PFN = 1152, NR_P2M_FRAMES = 1160;
+  private static final int NR_PAGES = 32, SHARED_INFO = 40, FLAGS = 48, STORE_MFN = 56, STORE_PORT = 64, CONSOLE_MFN = 72;
+  private static final int CONSOLE_PORT = 80, PT_BASE = 88, NR_PT_FRAMES = 96, MFN_LIST = 104, MOD_START = 112, MOD_LEN = 120;
+  private static final int CMD_LINE = 128, FIRST_P2M_PFN = 1152, NR_P2M_FRAMES = 1160;
 
   private final GuestRam ram;
   private final long address;
@@ -27,7 +28,7 @@ final class StartInfo {
 
   private void text(int offset, String text) {
     byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
-    ram.write(address + offset, java.lang.foreign.MemorySegment.ofArray(bytes));
+    ram.write(address + offset, MemorySegment.ofArray(bytes));
   }
 
   void sharedInfo(long pa) {

@@ -29,8 +29,8 @@ public final class DescriptorChecks {
       long pa = mfn << GuestMemory.FRAME_SHIFT | (long) n << 3;
       long descriptor = memory.readLong(pa);
       if (!allowed(descriptor)) {
-        String why = "descriptor 0x%x, number %d in mfn 0x%x, is a system descriptor that a guest may not have".formatted(descriptor, n, mfn);
-        return refusals.refuse("R24", Errno.EINVAL, mfn, why);
+        String why = "descriptor 0x%x, number %d in mfn 0x%x, is a system descriptor that a guest may not have";
+        return refusals.refuse("R24", Errno.EINVAL, mfn, why.formatted(descriptor, n, mfn));
       }
       long fixed = fix(descriptor);
       if (fixed != descriptor) {

@@ -47,8 +47,9 @@ public final class DescriptorTables {
   }
 
   private int tooLarge(int entries) {
-    String why = "a GDT of %s entries: those from %d on are Xen's".formatted(Integer.toUnsignedString(entries), DescriptorChecks.FIRST_RESERVED_ENTRY);
-    return refusals.refuse("R24", Errno.EINVAL, -1, why);
+    String why = "a GDT of %s entries: those from %d on are Xen's";
+    String size = Integer.toUnsignedString(entries);
+    return refusals.refuse("R24", Errno.EINVAL, -1, why.formatted(size, DescriptorChecks.FIRST_RESERVED_ENTRY));
   }
 
   /**
@@ -101,8 +102,8 @@ public final class DescriptorTables {
     long base = entries == 0 ? 0 : va;
     boolean misplaced = entries != 0 && ((base & GuestMemory.FRAME_SIZE - 1) != 0 || !GuestAccess.accessible(base, 1));
     if (Integer.compareUnsigned(entries, MAX_LDT_ENTRIES) > 0 || misplaced) {
-      String why = "an LDT of %s entries at va 0x%x: at most 8192, on a page of the guest's".formatted(Integer.toUnsignedString(entries), va);
-      return refusals.refuse("R22", Errno.EINVAL, -1, why);
+      String why = "an LDT of %s entries at va 0x%x: at most 8192, on a page of the guest's";
+      return refusals.refuse("R22", Errno.EINVAL, -1, why.formatted(Integer.toUnsignedString(entries), va));
     }
     if (vcpu.ldtEntries != entries || vcpu.ldtBase != base) {
       dropLdt(vcpu);
@@ -155,8 +156,8 @@ public final class DescriptorTables {
 
   private int update(Vcpu vcpu, long pa, long descriptor) {
     if ((pa & 7) != 0 || !DescriptorChecks.allowed(descriptor)) {
-      String why = "descriptor 0x%x for machine address 0x%x: it must be one a guest may have, at a multiple of 8".formatted(descriptor, pa);
-      return refusals.refuse("R24", Errno.EINVAL, pa >>> 12, why);
+      String why = "descriptor 0x%x for machine address 0x%x: it must be one a guest may have, at a multiple of 8";
+      return refusals.refuse("R24", Errno.EINVAL, pa >>> 12, why.formatted(descriptor, pa));
     }
     long mfn = pa >>> GuestMemory.FRAME_SHIFT;
     int rc = types.getPage(mfn, vcpu.domain.id);

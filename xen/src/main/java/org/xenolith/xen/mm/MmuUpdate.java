@@ -131,8 +131,8 @@ final class MmuUpdate implements Hypercall {
       } else if (type == WRITABLE) {
         mmu.xen().memory.writeLong(pa, value);
       } else {
-        String why = "mmu_update of 0x%x, which is neither in a page table nor in a writable frame (%s)".formatted(pa, frames.describe(mfn));
-        rc = refusals.refuse("R19", Errno.EINVAL, mfn, why);
+        String why = "mmu_update of 0x%x, which is neither in a page table nor in a writable frame (%s)";
+        rc = refusals.refuse("R19", Errno.EINVAL, mfn, why.formatted(pa, frames.describe(mfn)));
       }
     } else {
       rc = types.getType(mfn, WRITABLE);

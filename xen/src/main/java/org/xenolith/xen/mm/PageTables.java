@@ -98,8 +98,8 @@ final class PageTables {
     long mfn = Pte.mfn(entry);
     if (!frames.valid(mfn) || frames.owner(mfn) == FrameTable.DOMID_IO) {
       int errno = mfn == Pte.INVALID_MFN ? Errno.EINVAL : Errno.EPERM;
-      String what = mfn == Pte.INVALID_MFN ? "the invalid frame number" : "mfn 0x%x, which is I/O space and not the domain's".formatted(mfn);
-      return refusals.refuse("R9", errno, mfn, "L1 entry %s maps %s".formatted(Pte.hex(entry), what));
+      String what = mfn == Pte.INVALID_MFN ? "the invalid frame number" : "I/O space that is not the domain's";
+      return refusals.refuse("R9", errno, mfn, "L1 entry %s maps mfn 0x%x, %s".formatted(Pte.hex(entry), mfn, what));
     }
     if (frames.count(mfn) == 0 || frames.owner(mfn) != pageOwner) {
       String why = "L1 entry %s maps a frame that is not d%d's (%s)".formatted(Pte.hex(entry), pageOwner, frames.describe(mfn));
@@ -107,9 +107,9 @@ final class PageTables {
     }
     frames.setCount(mfn, frames.count(mfn) + 1);
     if ((entry & Pte.WRITABLE) != 0 && types.getType(mfn, FrameTable.WRITABLE) != 0) {
-      String why = "L1 entry %s maps a frame writable that is in use as something else (%s)".formatted(Pte.hex(entry), frames.describe(mfn));
       types.putPage(mfn);
-      return refusals.refuseInstead("R5", Errno.EBUSY, mfn, why);
+      String why = "L1 entry %s maps a frame writable that is in use as something else (%s)";
+      return refusals.refuseInstead("R5", Errno.EBUSY, mfn, why.formatted(Pte.hex(entry), frames.describe(mfn)));
     }
     return 0;
   }

@@ -1,5 +1,6 @@
 package org.xenolith.xen.mm;
 
+import java.util.Locale;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
@@ -78,7 +79,7 @@ final class Reservations {
   }
 
   private void reportPart(Vcpu vcpu, Change change, String why) {
-    refusals.refuse("memory_op", Errno.ENOMEM, -1, "%s reservation".formatted(change.name().toLowerCase(java.util.Locale.ROOT)));
+    refusals.refuse("memory_op", Errno.ENOMEM, -1, "%s reservation".formatted(change.name().toLowerCase(Locale.ROOT)));
     refusals.at(why);
     refusals.report(vcpu, -Errno.ENOMEM);
   }

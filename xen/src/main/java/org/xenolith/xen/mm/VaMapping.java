@@ -32,7 +32,8 @@ final class VaMapping {
     int pageOwner = ForeignDomains.pageOwner(vcpu, (int) args[3] & 0xffff);
     int rc;
     if (pageOwner < 0) {
-      rc = refusals.refuse("R8", Errno.ESRCH, -1, "update_va_mapping names a domain that cannot be meant, 0x%x".formatted(args[3] & 0xffff));
+      String why = "update_va_mapping names a domain that cannot be meant, 0x%x".formatted(args[3] & 0xffff);
+      rc = refusals.refuse("R8", Errno.ESRCH, -1, why);
     } else if (pageOwner != vcpu.domain.id && pageOwner != FrameTable.DOMID_IO) {
       rc = refusals.refuse("R8", Errno.EPERM, -1, "update_va_mapping with frames of d%d is for privileged domains".formatted(pageOwner));
     } else {

@@ -17,9 +17,9 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
 
 /**
- * Stores to L1 tables that the guest makes as if they were its own: they fault, since tables are mapped read-only, and Xen carries them out
- * if they keep the rules (VMASST_TYPE_writable_pagetables; ptwr_do_page_fault, arch/x86/pv/ro-page-fault.c). Linux clears and write-protects
- * single entries of live tables in this way.
+ * Stores to L1 tables that the guest makes as if they were its own: they fault, since tables are mapped read-only, and Xen carries them
+ * out if they keep the rules (VMASST_TYPE_writable_pagetables; ptwr_do_page_fault, arch/x86/pv/ro-page-fault.c). Linux clears and
+ * write-protects single entries of live tables in this way.
  *
  * <p>The processor itself executes the instruction, once, with a copy of the table in the table's place; the entry that comes out is then
  * checked like any other. So every instruction that stores 1, 2, 4 or 8 bytes can do this, with the meaning it always has.

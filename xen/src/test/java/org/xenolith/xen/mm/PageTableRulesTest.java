@@ -1,9 +1,12 @@
 package org.xenolith.xen.mm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.Exit;
+import org.xenolith.cpu.Mmu;
 import org.xenolith.xen.Errno;
 
 class PageTableRulesTest {
@@ -121,8 +124,8 @@ class PageTableRulesTest {
     // Without a flush by the guest.
     assertThat(guest.call(14, SmallDomain.va(A), Pte.of(guest.p2m[A], SmallDomain.READ_ONLY), 0)).isZero();
     assertThat(guest.pin(1, A)).isZero();
-    assertThat(guest.vcpu.cpu.mmu.translate(SmallDomain.va(A), org.xenolith.cpu.Mmu.WRITE)).isEqualTo(-1);
-    org.assertj.core.api.Assertions.assertThatThrownBy(() -> guest.vcpu.cpu.mmu.write64(SmallDomain.va(A), 1)).isNotNull();
+    assertThat(guest.vcpu.cpu.mmu.translate(SmallDomain.va(A), Mmu.WRITE)).isEqualTo(-1);
+    assertThatThrownBy(() -> guest.vcpu.cpu.mmu.write64(SmallDomain.va(A), 1)).isNotNull();
     assertThat(guest.readEntry(A, 0)).isZero();
   }
 
@@ -156,7 +159,7 @@ class PageTableRulesTest {
   @Test
   void xensSlotsAreThereAndOfNoUseToTheGuest() {
     guest.vcpu.cpu.rip = 0xffff_8200_0000_0000L;
-    var exit = (org.xenolith.cpu.Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
+    Exit.Exception exit = (Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
     assertThat(exit.vector()).isEqualTo(14);
     assertThat(guest.readEntry(SmallDomain.ROOT, 260) & (Pte.PRESENT | Pte.USER)).isEqualTo(Pte.PRESENT);
     // Through the linear page table: the L1 entry of pfn A.
@@ -164,7 +167,7 @@ class PageTableRulesTest {
     guest.vcpu.cpu.r[7] = linear;
     guest.memory.writeInt(guest.p2m[B] << 12, 0x078b48);
     guest.vcpu.cpu.rip = SmallDomain.va(B);
-    exit = (org.xenolith.cpu.Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
+    exit = (Exit.Exception) guest.vcpu.cpu.run(guest.vcpu.cpu.clock.now + 1);
     assertThat(exit.address()).isEqualTo(linear);
     assertThat(exit.errorCode()).isEqualTo(5);
   }
@@ -182,7 +185,7 @@ class PageTableRulesTest {
     assertThat(guest.mmuext(5, guest.p2m[A], 0)).isZero();
     assertThat(guest.vcpu.cpu.cr3).isEqualTo(guest.p2m[A] << 12);
     long va = MachineToPhys.VIRT_START + guest.p2m[B] * 8;
-    assertThat(guest.vcpu.cpu.mmu.translate(va, org.xenolith.cpu.Mmu.WRITE)).isEqualTo(-1);
+    assertThat(guest.vcpu.cpu.mmu.translate(va, Mmu.WRITE)).isEqualTo(-1);
     guest.vcpu.cpu.refresh();
     assertThat(guest.vcpu.cpu.mmu.read64(va)).isEqualTo(B);
   }
