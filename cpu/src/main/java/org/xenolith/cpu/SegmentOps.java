@@ -115,12 +115,12 @@ final class SegmentOps {
         && (access & (Segments.NOT_SYSTEM | Segments.CODE | Segments.WRITABLE)) == (Segments.NOT_SYSTEM | Segments.WRITABLE));
   }
 
-  /** Outside 64-bit mode only. */
+  /** Outside 64-bit mode only. Memory is written only if the privilege level is raised. */
   static void arpl(Cpu c, Instruction i) {
     long source = c.r[i.reg1] & 3;
     boolean memory = i.kind0 == OperandKind.MEM;
     long va = memory ? c.ea(i) : 0;
-    long value = memory ? c.mmu.readForWrite(va, 2) : c.r[i.reg0] & 0xffff;
+    long value = memory ? c.mmu.read16(va) : c.r[i.reg0] & 0xffff;
     boolean raise = (value & 3) < source;
     if (raise) {
       value = value & ~3L | source;

@@ -109,12 +109,12 @@ final class Stack {
 
   static void pusha(Cpu c, Instruction i) {
     int width = i.width;
-    // All eight or none: the lowest is tried first.
+    // All eight or none.
     long lowest = pointer(c, -8L * width);
-    for (int k = 0; k < 8; k++) {
+    for (int k = 7; k >= 0; k--) {
       c.mmu.checkWritable(address(c, pointer(c, (k - 8L) * width), width, true), width);
     }
-    for (int k = 0; k < 8; k++) {
+    for (int k = 7; k >= 0; k--) {
       c.mmu.write(address(c, pointer(c, (k - 8L) * width), width, true), width, c.r[7 - k]);
     }
     setPointer(c, lowest);
