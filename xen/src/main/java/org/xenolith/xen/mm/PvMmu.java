@@ -120,9 +120,11 @@ public final class PvMmu {
 
   /** Takes a frame of {@link #shareFrame} back; false if the domain still maps it. */
   public boolean takeBackFrame(long mfn) {
-    if (frames.count(mfn) > 1) {
+    // The domain may have given up its own reference, as it can for any frame of its.
+    if (frames.count(mfn) > (frames.is(mfn, FrameTable.ALLOCATED) ? 1 : 0)) {
       return false;
     }
+    m2p.set(mfn, FrameTable.INVALID_PFN);
     frames.setCount(mfn, 0);
     frames.setTypeCount(mfn, 0);
     allocator.release(mfn);

@@ -51,7 +51,10 @@ public final class CountAudit {
 
   private void countFrame(long mfn) {
     if (frames.is(mfn, FrameTable.ALLOCATED)) {
-      count(mfn, 1, frames.is(mfn, FrameTable.XEN_HEAP) ? 1 : 0);
+      count(mfn, 1, 0);
+    }
+    if (frames.is(mfn, FrameTable.XEN_HEAP)) {
+      count(mfn, 0, 1);
     }
     if (frames.is(mfn, FrameTable.PINNED)) {
       count(mfn, 1, 1);

@@ -19,6 +19,7 @@ class RandomGuestTest {
   private static final int FIRST = SmallDomain.FREE, FRAMES = 24;
 
   private final SmallDomain guest = new SmallDomain();
+  private final long[] shared = {guest.xen.mmu.shareFrame(guest.domain, true), guest.xen.mmu.shareFrame(guest.domain, false)};
   private Random random;
   private int accepted;
 
@@ -37,6 +38,7 @@ class RandomGuestTest {
         assertNoWritableTables();
       }
     }
+    giveSharedFramesBack();
     assertThat(accepted).isBetween(OPERATIONS / 10, OPERATIONS * 9 / 10);
   }
 
@@ -49,6 +51,7 @@ class RandomGuestTest {
       case 0 -> random.nextInt(300);
       case 1 -> guest.frames.frames() - 1 + random.nextInt(3);
       case 2 -> random.nextLong() >>> 24;
+      case 3, 4 -> shared[random.nextInt(2)];
       default -> guest.p2m[frame()];
     };
   }
@@ -68,7 +71,8 @@ class RandomGuestTest {
 
   private long operation() {
     int pfn = frame();
-    return switch (random.nextInt(14)) {
+    return switch (random.nextInt(15)) {
+      case 14 -> giveBackShared();
       case 0, 1 -> guest.pin(1 + random.nextInt(4), pfn);
       case 2 -> guest.unpin(pfn);
       case 3, 4, 5 -> {
@@ -114,6 +118,31 @@ class RandomGuestTest {
     return 0;
   }
 
+  /** Gives up the domain's own reference to a frame that is Xen's. */
+  private long giveBackShared() {
+    if (random.nextInt(200) != 0) {
+      return -1;
+    }
+    long list = SmallDomain.va(SmallDomain.ARGUMENTS) + 64;
+    guest.arguments(list, 1, 0, SmallDomain.SELF, 0, 0, 0, 0, shared[random.nextInt(2)]);
+    return guest.call(12, 1, SmallDomain.va(SmallDomain.ARGUMENTS)) - 1;
+  }
+
+  /** Xen takes its frames back only once the guest maps them no more. */
+  private void giveSharedFramesBack() {
+    for (long mfn : shared) {
+      boolean mapped = false;
+      for (long table = 0; table < guest.frames.frames(); table++) {
+        boolean l1 = guest.frames.type(table) == FrameTable.L1 && guest.frames.is(table, FrameTable.VALIDATED);
+        for (int slot = 0; l1 && slot < 512; slot++) {
+          long entry = guest.memory.readLong(PageTables.slotPa(table, slot));
+          mapped |= Pte.present(entry) && Pte.mfn(entry) == mfn;
+        }
+      }
+      assertThat(guest.xen.mmu.takeBackFrame(mfn)).isEqualTo(!mapped);
+    }
+  }
+
   /** Stores through the guest's mappings, as the TLB has them, fresh or stale; what faults Xen may carry out. */
   private void store() {
     long va = SmallDomain.va(FIRST + random.nextInt(FRAMES)) + 8L * slot();
@@ -139,10 +168,9 @@ class RandomGuestTest {
   /** A sum over what all tables hold, without the accessed and dirty bits that the processor sets. */
   private long tables() {
     long sum = 0;
-    for (int pfn = 0; pfn < FIRST + FRAMES; pfn++) {
-      long mfn = guest.p2m[pfn];
+    for (long mfn = 0; mfn < guest.frames.frames(); mfn++) {
       int type = guest.frames.type(mfn);
-      if (guest.frames.typeCount(mfn) > 0 && type != FrameTable.WRITABLE) {
+      if (guest.frames.typeCount(mfn) > 0 && type != FrameTable.WRITABLE && type != FrameTable.NONE) {
         for (int slot = 0; slot < 512; slot++) {
           sum = sum * 31 + (guest.memory.readLong(PageTables.slotPa(mfn, slot)) & ~(Pte.ACCESSED | Pte.DIRTY));
         }
