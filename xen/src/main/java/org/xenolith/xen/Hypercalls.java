@@ -34,7 +34,8 @@ public final class Hypercalls {
 
   /** The name of a hypercall, such as "mmu_update". */
   public static String name(long number) {
-    return number >= 0 && number < NUMBERS && NAMES[(int) number] != null ? NAMES[(int) number] : "hypercall_" + Long.toUnsignedString(number);
+    boolean named = number >= 0 && number < NUMBERS && NAMES[(int) number] != null;
+    return named ? NAMES[(int) number] : "hypercall_" + Long.toUnsignedString(number);
   }
 
   /** Makes {@code handler} answer a number. */

@@ -7,8 +7,8 @@ import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
 
 /**
- * multicall (common/multicall.c): a list of struct multicall_entry { op, result, args[6] }, done one after another. Pending events are looked
- * at when all is done.
+ * multicall (common/multicall.c): a list of struct multicall_entry { op, result, args[6] }, done one after another. Pending events are
+ * looked at when all is done.
  */
 final class Multicall {
   private static final int NUMBER = 13, ENTRY = 64, IRET = 23;

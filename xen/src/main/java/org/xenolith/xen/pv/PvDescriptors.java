@@ -8,8 +8,8 @@ import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.mm.DescriptorTables;
 
 /**
- * The descriptor tables of a PV vcpu: up to 14 frames that the guest gave (set_gdt), Xen's own entries behind them, and the local table at a
- * linear address in the guest (MMUEXT_SET_LDT).
+ * The descriptor tables of a PV vcpu: up to 14 frames that the guest gave (set_gdt), Xen's own entries behind them, and the local table at
+ * a linear address in the guest (MMUEXT_SET_LDT).
  */
 final class PvDescriptors implements Descriptors {
   private static final int ENTRIES_PER_FRAME = 512;

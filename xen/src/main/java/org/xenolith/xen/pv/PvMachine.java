@@ -230,9 +230,10 @@ public final class PvMachine implements AutoCloseable {
       case Domain.SHUTDOWN_REBOOT -> new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reboot");
       case Domain.SHUTDOWN_SUSPEND -> new RunOutcome(RunOutcome.Kind.SUSPEND, "the guest suspended itself");
       case Domain.SHUTDOWN_WATCHDOG -> new RunOutcome(RunOutcome.Kind.CRASH, "the guest's watchdog fired");
-      default ->
-          new RunOutcome(
-              RunOutcome.Kind.CRASH, domain.crashReason != null ? domain.crashReason : "the guest shut down with reason " + domain.shutdown);
+      default -> {
+        String why = domain.crashReason;
+        yield new RunOutcome(RunOutcome.Kind.CRASH, why != null ? why : "the guest shut down with reason " + domain.shutdown);
+      }
     };
   }
 
@@ -339,6 +340,9 @@ public final class PvMachine implements AutoCloseable {
   public String digest() {
     if (!finished) {
       finished = true;
+      for (PvVcpu v : vcpus) {
+        digest.delivered(v.entry.deliveries);
+      }
       digest.memory(xen.memory);
     }
     return digest.hex();

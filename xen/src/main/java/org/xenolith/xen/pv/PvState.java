@@ -14,6 +14,8 @@ public final class PvState {
   /** Entry points registered as callbacks, 0: none. */
   public long eventCallback, failsafeCallback, syscallCallback, syscall32Callback, sysenterCallback;
 
+  // The failsafe callback tells of segment registers that could not be loaded when a vcpu was scheduled. Here each vcpu keeps its own
+  // processor, which loads nothing then, so it is kept and never called.
   public boolean failsafeMasksEvents, syscallMasksEvents, syscall32MasksEvents, sysenterMasksEvents;
 
   /** Where frames go when the guest's user mode is left (stack_switch). */

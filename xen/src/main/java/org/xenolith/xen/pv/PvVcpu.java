@@ -11,7 +11,9 @@ import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.RunDigest;
 import org.xenolith.xen.Vcpu;
 
-/** Runs one vcpu of a PV domain: answers each exit as Xen's entry points do, and goes back to the guest (x86_64/entry.S, arch/x86/traps.c). */
+/**
+ * Runs one vcpu of a PV domain: answers each exit as Xen's entry points do, and goes back to the guest (x86_64/entry.S, arch/x86/traps.c).
+ */
 public final class PvVcpu implements Scheduler.Runner {
   public final Vcpu vcpu;
   final PvEntry entry;

@@ -8,7 +8,8 @@ import org.xenolith.xen.Vcpu;
 
 /** sched_op, its old form sched_op_compat, and set_timer_op (common/sched/core.c; public header sched.h). */
 final class SchedCalls {
-  private static final int YIELD = 0, BLOCK = 1, SHUTDOWN = 2, POLL = 3, REMOTE_SHUTDOWN = 4, SHUTDOWN_CODE = 5, WATCHDOG = 6, PIN_OVERRIDE = 7;
+  private static final int YIELD = 0, BLOCK = 1, SHUTDOWN = 2, POLL = 3, REMOTE_SHUTDOWN = 4, SHUTDOWN_CODE = 5, WATCHDOG = 6;
+  private static final int PIN_OVERRIDE = 7;
 
   private static final int MAX_POLL_PORTS = 128, WATCHDOGS = 2;
   private static final long SECOND = 1_000_000_000L;

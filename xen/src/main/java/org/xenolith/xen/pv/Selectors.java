@@ -63,7 +63,8 @@ public final class Selectors {
     int rights = rights(code);
     boolean conforming = (rights & CONFORMING) != 0;
     int dpl = rights >>> 5 & 3;
-    if ((rights & NOT_SYSTEM) == 0 || (rights & CODE) == 0 || !conforming && dpl != 3 || (rights & (LONG | DEFAULT32)) == (LONG | DEFAULT32)) {
+    boolean twoSizes = (rights & (LONG | DEFAULT32)) == (LONG | DEFAULT32);
+    if ((rights & NOT_SYSTEM) == 0 || (rights & CODE) == 0 || !conforming && dpl != 3 || twoSizes) {
       throw cpu.fault(Fault.GP, cs & ~3);
     }
     if ((rights & PRESENT) == 0) {

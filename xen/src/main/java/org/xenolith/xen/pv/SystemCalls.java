@@ -198,7 +198,8 @@ final class SystemCalls {
         if (!arg.read(vcpu.cpu, args[1], 16)) {
           return -Errno.EFAULT;
         }
-        return -Errno.EINVAL;
+        int domid = arg.getShort(0);
+        return domid == 0x7ff0 || domid == domain.id ? -Errno.EINVAL : domid == 0 ? -Errno.EOPNOTSUPP : -Errno.ESRCH;
       }
       case 10 -> { // get_time
         arg.putLong(0, domain.xen.clock.now);
@@ -207,7 +208,17 @@ final class SystemCalls {
       case 15, 23 -> { // get_mem_type, set_evtchn_upcall_vector: of containers
         return -Errno.EINVAL;
       }
-      case 11, 24, 25 -> { // xentrace, guest_request_vm_event, altp2m
+      case 11 -> { // xentrace: into a buffer that nobody reads
+        if (!arg.read(vcpu.cpu, args[1], 32)) {
+          return -Errno.EFAULT;
+        }
+        int extra = arg.getShort(2);
+        return extra % 4 != 0 || extra > 28 || arg.getShort(0) >>> 12 != 0 ? -Errno.EINVAL : 0;
+      }
+      case 24 -> { // guest_request_vm_event: nobody asked for them
+        return args[1] == 0 ? 0 : -Errno.EINVAL;
+      }
+      case 25 -> { // altp2m
         return domain.xen.unimplemented("hvm_op " + args[0]);
       }
       default -> {

@@ -13,7 +13,7 @@ import org.xenolith.xen.event.EventChannels;
  * spent in each run state, and timers that raise VIRQ_TIMER.
  */
 public final class TimeKeeper {
-  /** System time = (TSC - tsc_timestamp) &lt;&lt; shift * multiplier &gt;&gt; 32: exactly 1 ns a tick (public header xen.h, vcpu_time_info). */
+  /** System time is (TSC - tsc_timestamp) * 2^shift * multiplier / 2^32: exactly 1 ns a tick (public header xen.h, vcpu_time_info). */
   static final int TSC_TO_NS_MULTIPLIER = 0x8000_0000, TSC_TO_NS_SHIFT = 1;
 
   /** PVCLOCK_TSC_STABLE_BIT: every vcpu's TSC agrees. */

@@ -20,7 +20,8 @@ class CallbackTest {
       guest.put(20, 0).put(21, 0x8000_0000_0000L).call(MicroGuest.CALLBACK_OP, 0, MicroGuest.DATA + 160).keep(2);
       guest.put(20, 0).call(MicroGuest.CALLBACK_OP, 1, MicroGuest.DATA + 160).keep(3);
       guest.put(20, 4).call(MicroGuest.CALLBACK_OP, 1, MicroGuest.DATA + 160).keep(4);
-      guest.call(MicroGuest.CALLBACK_OP, 2, MicroGuest.DATA + 160).keep(5).call(MicroGuest.CALLBACK_OP, 0, 0x7000_0000_0000L).keep(6).powerOff();
+      guest.call(MicroGuest.CALLBACK_OP, 2, MicroGuest.DATA + 160).keep(5);
+      guest.call(MicroGuest.CALLBACK_OP, 0, 0x7000_0000_0000L).keep(6).powerOff();
       guest.run();
       assertThat(guest.word(0)).isZero();
       assertThat(guest.word(1)).isEqualTo(-38);

@@ -16,7 +16,9 @@ import org.xenolith.xen.Vcpu;
 /** Whatever a guest does, the worst is its own end: nothing is thrown, nothing goes on for ever. */
 @Timeout(60)
 class HostileGuestTest {
-  private static final int[] NUMBERS = {0, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 18, 19, 21, 23, 24, 25, 28, 29, 30, 31, 32, 33, 34, 35, 36, 40, 41};
+  private static final int[] NUMBERS = {
+    0, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 18, 19, 21, 23, 24, 25, 28, 29, 30, 31, 32, 33, 34, 35, 36, 40, 41
+  };
 
   private static long number(Random random) {
     return switch (random.nextInt(12)) {

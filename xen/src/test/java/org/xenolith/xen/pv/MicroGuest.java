@@ -24,8 +24,8 @@ import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.Vcpu;
 
 /**
- * A guest of a few instructions: a 64-bit ELF file whose notes name no addresses, so that its code is at the virtual and pseudo-physical address
- * {@link #CODE}. Memory from {@link #DATA} on is its own; a test looks at it when the run is over.
+ * A guest of a few instructions: a 64-bit ELF file whose notes name no addresses, so that its code is at the virtual and pseudo-physical
+ * address {@link #CODE}. Memory from {@link #DATA} on is its own; a test looks at it when the run is over.
  */
 final class MicroGuest implements AutoCloseable {
   static final long CODE = 0x100000, DATA = 0x180000, STACK = 0x190000;

@@ -186,7 +186,8 @@ class PrivilegedOpsTest {
   void theBitmapGrantsSinglePorts() {
     try (MicroGuest guest = countingFaults(2)) {
       // 0x80 is allowed, 0x81 is not.
-      guest.put(300 + 2, 0xfffe).put(20, MicroGuest.DATA + 8 * 300).put(21, 0x100).call(MicroGuest.PHYSDEV_OP, 7, MicroGuest.DATA + 160).keep(5);
+      guest.put(300 + 2, 0xfffe).put(20, MicroGuest.DATA + 8 * 300).put(21, 0x100);
+      guest.call(MicroGuest.PHYSDEV_OP, 7, MicroGuest.DATA + 160).keep(5);
       guest.a.mov(Assembler.RAX, 0).raw(0xe4, 0x80);
       guest.keep(0);
       guest.a.mov(Assembler.RAX, 0).raw(0xe4, 0x81);

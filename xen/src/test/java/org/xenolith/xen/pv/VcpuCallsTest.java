@@ -64,7 +64,8 @@ class VcpuCallsTest {
   @Test
   void aRunstateAreaIsKeptUpToDate() {
     try (MicroGuest guest = new MicroGuest()) {
-      guest.put(20, MicroGuest.DATA + 8 * 40).call(MicroGuest.VM_ASSIST, 0, 5).call(MicroGuest.VCPU_OP, 5, 0, MicroGuest.DATA + 160).keep(0);
+      guest.put(20, MicroGuest.DATA + 8 * 40).call(MicroGuest.VM_ASSIST, 0, 5);
+      guest.call(MicroGuest.VCPU_OP, 5, 0, MicroGuest.DATA + 160).keep(0);
       guest.put(30, 0).put(31, 0).put(32, 1_000_000).call(MicroGuest.SCHED_OP, 3, MicroGuest.DATA + 240).powerOff();
       guest.run();
       assertThat(guest.word(0)).isZero();
