@@ -7,7 +7,10 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.Hypervisor;
 
-/** Changes of single entries of page tables in use (Xen: mod_l1_entry to mod_l4_entry, arch/x86/mm.c). */
+/**
+ * Changes of single entries of page tables in use (Xen: mod_l1_entry to mod_l4_entry, arch/x86/mm.c). Entries that are not present take any
+ * value: Xen looks at their address bits only on Intel processors that speculate with them (L1TF), which the machine's is not.
+ */
 final class EntryUpdates {
   private final GuestMemory memory;
   private final PageTables tables;

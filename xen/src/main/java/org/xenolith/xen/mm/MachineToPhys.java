@@ -42,7 +42,7 @@ public final class MachineToPhys {
     return (pages + 511) / 512;
   }
 
-  /** Makes the table and what maps it, in frames from the pool that become Xen's. */
+  /** Makes the table, which says nothing of any frame yet, and what maps it, in frames from the pool that become Xen's. */
   void build(FrameAllocator allocator) {
     l3Mfn = own(allocator.take(0), 0);
     memory.fill(l3Mfn << 12, GuestMemory.FRAME_SIZE, (byte) 0);
@@ -58,9 +58,6 @@ public final class MachineToPhys {
         long page = Pte.of(pageMfns[table * 512 + slot], TABLE_FLAGS | Pte.DIRTY | Pte.LARGE);
         memory.writeLong(l2Mfn << 12 | (long) slot << 3, page);
       }
-    }
-    for (long mfn = 0; mfn < frames.frames(); mfn++) {
-      set(mfn, frames.pfn(mfn));
     }
   }
 
