@@ -9,6 +9,7 @@ import java.io.OutputStream;
 public final class ConsoleOutput {
   private final OutputStream out;
   private volatile boolean closed;
+  private boolean lineOpen;
 
   public ConsoleOutput(OutputStream out) {
     this.out = out;
@@ -32,9 +33,17 @@ public final class ConsoleOutput {
     try {
       out.write(bytes, 0, length);
       out.flush();
+      lineOpen = length == 0 ? lineOpen : bytes[length - 1] != '\n';
     } catch (IOException e) {
       // EPIPE has no type of its own in Java. Any other error (a full disk) loses console output just as well, and ends the run, too.
       closed = true;
+    }
+  }
+
+  /** Ends the guest's last line, if it did not: what follows is not the guest's. */
+  public void endLine() {
+    if (lineOpen) {
+      write(new byte[] {'\n'}, 1);
     }
   }
 

@@ -103,6 +103,7 @@ public final class GuestSession implements AutoCloseable {
     if (terminal != null) {
       terminal.close();
     }
+    output.endLine();
   }
 
   /** All is printed: a signal may end this process now. */

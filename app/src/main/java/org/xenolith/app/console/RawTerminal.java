@@ -28,6 +28,7 @@ public final class RawTerminal implements AutoCloseable {
       raw.terminal.enterRawMode();
       Attributes attributes = raw.terminal.getAttributes();
       attributes.setLocalFlag(Attributes.LocalFlag.ISIG, false);
+      attributes.setOutputFlag(Attributes.OutputFlag.OPOST, false);
       raw.terminal.setAttributes(attributes);
       return raw;
     } catch (IOException e) {
