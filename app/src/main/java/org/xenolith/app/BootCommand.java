@@ -36,8 +36,8 @@ final class BootCommand implements Callable<Integer> {
       paramLabel = "KERNEL",
       arity = "0..1",
       defaultValue = CommandContext.DEBIAN,
-      description = "A bzImage, a vmlinux or another ELF guest, or 'debian' (the default) for the newest stock kernel that the system's package "
-          + "manager offers.")
+      description = "A bzImage, a vmlinux or another ELF guest, or 'debian' (the default) for the newest stock kernel that the system's "
+          + "package manager offers.")
   private String kernel;
 
   @Mixin private BootOptions options;
@@ -76,18 +76,10 @@ final class BootCommand implements Callable<Integer> {
     try {
       return Files.readAllBytes(file);
     } catch (IOException e) {
-      throw CommandFailure.unusable("cannot read the initrd " + file + ": " + cause(e), "name a file that is there and that you may read");
+      throw CommandFailure.unusable("cannot read the initrd " + file + ": " + CommandFailure.why(e), "name a file that is there and that you may read");
     } catch (OutOfMemoryError e) {
       throw CommandFailure.unusable("the initrd " + file + " is too large", "make it smaller");
     }
-  }
-
-  private static String cause(IOException e) {
-    return switch (e) {
-      case java.nio.file.NoSuchFileException missing -> "no such file";
-      case java.nio.file.AccessDeniedException denied -> "permission denied";
-      default -> e.getMessage();
-    };
   }
 
   private GuestSession session() {

@@ -1,5 +1,10 @@
 package org.xenolith.app;
 
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+
 /** An end of a command that its user can mend: what went wrong and where, how to mend it, and the exit status. */
 public final class CommandFailure extends RuntimeException {
   private final int status;
@@ -24,6 +29,16 @@ public final class CommandFailure extends RuntimeException {
   /** Something this version does not have; status {@link ExitStatus#UNIMPLEMENTED}. */
   public static CommandFailure notInThisVersion(String what, String remedy) {
     return new CommandFailure(ExitStatus.UNIMPLEMENTED, what + " is not in this version", remedy);
+  }
+
+  /** Why a file could not be used, without its name, which Java's own messages often are and no more. */
+  public static String why(IOException e) {
+    return switch (e) {
+      case NoSuchFileException missing -> "no such file or folder";
+      case AccessDeniedException denied -> "permission denied";
+      case FileSystemException other when other.getReason() != null -> other.getReason();
+      default -> e.getMessage();
+    };
   }
 
   public int status() {

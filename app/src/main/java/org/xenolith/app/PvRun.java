@@ -4,7 +4,9 @@ import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.image.ImageException;
@@ -59,9 +61,16 @@ final class PvRun {
         outcome = machine.run(plan.options().limit());
       }
       return report(machine, outcome);
-    } catch (IOException | UncheckedIOException e) {
-      throw CommandFailure.unusable("cannot write the trace " + plan.options().trace + ": " + e.getMessage(), "is the disk full?");
+    } catch (UncheckedIOException e) {
+      throw plan.options().trace == null ? e : traceFailure(e.getCause());
+    } catch (IOException e) {
+      throw traceFailure(e);
     }
+  }
+
+  private CommandFailure traceFailure(IOException e) {
+    String problem = "cannot write the trace %s: %s".formatted(plan.options().trace, CommandFailure.why(e));
+    return CommandFailure.unusable(problem, "name a file in a folder that is there, with room for some 60 bytes an instruction");
   }
 
   private PvMachine machine() {
@@ -77,7 +86,8 @@ final class PvRun {
     } catch (BuildException e) {
       throw CommandFailure.unusable(e.problem(), e.advice());
     } catch (OutOfMemoryError e) {
-      throw CommandFailure.unusable("this host does not give a guest %d MiB of memory".formatted(options.memoryBytes >> 20), "give it less");
+      String problem = "this host does not give a guest %d MiB of memory".formatted(options.memoryBytes >> 20);
+      throw CommandFailure.unusable(problem, "give it less");
     }
   }
 
@@ -113,9 +123,9 @@ final class PvRun {
   }
 
   private List<String> postMortem(PvMachine machine) {
-    List<String> lines = new java.util.ArrayList<>();
+    List<String> lines = new ArrayList<>();
     for (Vcpu vcpu : machine.domain().vcpus) {
-      lines.add("vcpu " + vcpu.id + ", " + vcpu.state.name().toLowerCase(java.util.Locale.ROOT));
+      lines.add("vcpu " + vcpu.id + ", " + vcpu.state.name().toLowerCase(Locale.ROOT));
       lines.addAll(PostMortem.lines(vcpu.cpu, names));
     }
     return lines;

@@ -5,8 +5,8 @@ import org.xenolith.app.console.GuestSession;
 import org.xenolith.xen.pv.PvMachine;
 
 /**
- * A thread beside a running machine that carries what a person does to it: keys typed, the wish to end. Nothing that it does reaches a guest
- * whose user types nothing, so such a run repeats exactly.
+ * A thread beside a running machine that carries what a person does to it: keys typed, the wish to end. Nothing that it does reaches a
+ * guest whose user types nothing, so such a run repeats exactly.
  */
 final class SessionLink implements AutoCloseable {
   private static final long LOOK_EVERY_NS = 20_000_000;

@@ -12,7 +12,9 @@ final class StandardStreams {
 
   private StandardStreams() {}
 
-  /** Whether a stream is a terminal. Java itself tells this of standard input and output together only, so Linux's own word is asked first. */
+  /**
+   * Whether a stream is a terminal. Java itself tells this of standard input and output together only, so Linux's own word is asked first.
+   */
   static boolean isTerminal(int stream) {
     Path link = Path.of("/proc/self/fd/" + stream);
     try {

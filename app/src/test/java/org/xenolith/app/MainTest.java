@@ -88,8 +88,9 @@ class MainTest {
   @Test
   void optionsWithValuesThatCannotBeAreWrongUsage() {
     String[][] all = {
-      {"--memory", "12Q"}, {"--memory", "-1"}, {"--memory", "999999999999999G"}, {"--vcpus", "0"}, {"--vcpus", "x"}, {"--max-instructions", "0"},
-      {"--stop-at", "-5"}, {"--summary", "xml"}, {"--unknown", "guess"}, {"--mode", "hvm"}, {"--report", "run.pdf"}
+      {"--memory", "12Q"}, {"--memory", "-1"}, {"--memory", "999999999999999G"}, {"--vcpus", "0"}, {"--vcpus", "x"},
+      {"--max-instructions", "0"}, {"--stop-at", "-5"},
+      {"--summary", "xml"}, {"--unknown", "guess"}, {"--mode", "hvm"}, {"--report", "run.pdf"}
     };
     for (String[] option : all) {
       Result result = run("boot", option[0], option[1], "kernel");
