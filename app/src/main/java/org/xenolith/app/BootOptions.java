@@ -76,7 +76,10 @@ final class BootOptions {
       description = "Where the guest's randomness comes from (default: ${DEFAULT-VALUE}).")
   long seed;
 
-  @Option(names = "--max-instructions", paramLabel = "N", description = "End the run there, with status 5.")
+  @Option(
+      names = "--max-instructions",
+      paramLabel = "N",
+      description = "End the run after so many counts, with status 5: one each for an instruction, an exit and an event.")
   Long maxInstructions;
 
   @Option(
