@@ -3,7 +3,6 @@ package org.xenolith.cpu;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Instruction;
 

@@ -538,7 +538,7 @@ public final class Mmu {
     for (; ; shift -= 9) {
       entryPa = table + ((va >>> shift & 511) << 3);
       walkReferences++;
-      entry = memory.isRam(entryPa >>> GuestMemory.FRAME_SHIFT) ? memory.readLong(entryPa) : bus.read(entryPa, 8);
+      entry = readEntry(entryPa);
       if ((entry & PRESENT) == 0) {
         walkError = error;
         return false;
@@ -594,7 +594,7 @@ public final class Mmu {
     long want = access == WRITE ? ACCESSED | DIRTY : ACCESSED;
     if ((entry & want) != want) {
       entry |= want;
-      memory.writeLong(entryPa, entry);
+      writeEntry(entryPa, entry);
     }
     long offset = (1L << shift) - 1;
     walkPa = entry & ADDRESS & ~offset | va & offset;
@@ -604,7 +604,19 @@ public final class Mmu {
 
   private void setAccessed(long entryPa) {
     if (entryPa != 0) {
-      memory.writeLong(entryPa, memory.readLong(entryPa) | ACCESSED);
+      writeEntry(entryPa, readEntry(entryPa) | ACCESSED);
+    }
+  }
+
+  private long readEntry(long pa) {
+    return memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? memory.readLong(pa) : bus.read(pa, 8);
+  }
+
+  private void writeEntry(long pa, long entry) {
+    if (memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+      memory.writeLong(pa, entry);
+    } else {
+      bus.write(pa, 8, entry);
     }
   }
 }

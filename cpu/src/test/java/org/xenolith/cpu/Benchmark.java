@@ -35,6 +35,9 @@ final class Benchmark {
     measure("branches", "4c 39 cf 73 01 90  45 31 c0 eb 01 90  44 39 c6 75 ef  ff c2 48 ff c7 39 c2 75 e6 eb e4", seconds);
     // 1: call 2f; mov rax,rbx; jmp 1b; 2: push rbp; mov rbp,rsp; push rbx; sub rsp,16; movzx eax,byte [rdi]; and eax,15; shl rax,3;
     // add rsp,16; pop rbx; pop rbp; ret
-    measure("calls", "e8 05 00 00 00  48 89 d8  eb f6  55  48 89 e5  53  48 83 ec 10  0f b6 07  83 e0 0f  48 c1 e0 03  48 83 c4 10  5b 5d c3", seconds);
+    measure(
+        "calls",
+        "e8 05 00 00 00  48 89 d8  eb f6  55  48 89 e5  53  48 83 ec 10  0f b6 07  83 e0 0f  48 c1 e0 03  48 83 c4 10  5b 5d c3",
+        seconds);
   }
 }

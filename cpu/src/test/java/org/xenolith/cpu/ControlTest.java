@@ -93,7 +93,8 @@ class ControlTest {
   @Test
   void aPrivilegedInstructionAtLevel0StopsAndNamesItself() {
     machine.privilege(0).code("90 f4");
-    assertThat(machine.run(10)).isInstanceOfSatisfying(Exit.Unimplemented.class, exit -> assertThat(exit.what()).containsIgnoringCase("hlt"));
+    assertThat(machine.run(10))
+        .isInstanceOfSatisfying(Exit.Unimplemented.class, exit -> assertThat(exit.what()).containsIgnoringCase("hlt"));
     assertThat(cpu.rip).isEqualTo(Machine.CODE + 1);
   }
 

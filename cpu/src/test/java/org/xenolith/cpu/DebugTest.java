@@ -134,6 +134,7 @@ class DebugTest {
   void aDumpNamesEveryRegister() {
     cpu.r[Cpu.R9] = 0xabc;
     cpu.setArithmeticFlags(Cpu.ZF);
-    assertThat(cpu.dump()).contains("rip=0000000000100000 rflags=000242 [..I..Z......]", "r9 =0000000000000abc", "gs=0000", "cr3=0000000000001000");
+    assertThat(cpu.dump())
+        .contains("rip=0000000000100000 rflags=000242 [..I..Z......]", "r9 =0000000000000abc", "gs=0000", "cr3=0000000000001000");
   }
 }

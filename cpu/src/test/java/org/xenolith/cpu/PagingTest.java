@@ -225,4 +225,28 @@ class PagingTest {
     cpu.setRflags(cpu.rflags() | Cpu.AC);
     assertThat(machine.fault()).isEqualTo(new Exit.Exception(Fault.AC, 0, 0));
   }
+
+  @Test
+  void tablesOutsideMemoryAreReadAndMarkedOverTheBus() {
+    long[] entry = {VA | Mmu.PRESENT | Mmu.WRITABLE | Mmu.USER};
+    Bus bus =
+        new Bus() {
+          @Override
+          public long read(long pa, int size) {
+            return entry[0];
+          }
+
+          @Override
+          public void write(long pa, int size, long value) {
+            entry[0] = value;
+          }
+        };
+    Cpu other = new Cpu(new AmdModel(), machine.memory, machine.code, bus, machine.clock);
+    other.cr0 = cpu.cr0;
+    other.cr3 = cpu.cr3;
+    other.efer = cpu.efer;
+    machine.memory.writeLong(Machine.LEVEL2 + 8, 1L << 30 | Machine.FLAGS);
+    assertThat(other.mmu.translate(VA + 8, Mmu.WRITE)).isEqualTo(VA + 8);
+    assertThat(entry[0] & 0xfff).isEqualTo(Mmu.PRESENT | Mmu.WRITABLE | Mmu.USER | Mmu.ACCESSED | Mmu.DIRTY);
+  }
 }
