@@ -90,6 +90,7 @@ class HostileCodeTest {
 
   /** A longer run: mode, seed, number of cases. */
   public static void main(String[] arguments) {
-    System.out.println(Arrays.toString(arguments) + run(CpuMode.valueOf(arguments[0]), Long.parseLong(arguments[1]), Integer.parseInt(arguments[2])));
+    var missing = run(CpuMode.valueOf(arguments[0]), Long.parseLong(arguments[1]), Integer.parseInt(arguments[2]));
+    System.out.println(Arrays.toString(arguments) + missing);
   }
 }

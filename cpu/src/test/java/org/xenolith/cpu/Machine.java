@@ -5,8 +5,8 @@ import java.util.HexFormat;
 import org.xenolith.isa.Instruction;
 
 /**
- * A processor with a little memory for tests: long mode at privilege level 3 (or as set), its four megabytes mapped to linear addresses of the
- * same number with 4 KiB pages that user code may write.
+ * A processor with a little memory for tests: long mode at privilege level 3 (or as set), its four megabytes mapped to linear addresses of
+ * the same number with 4 KiB pages that user code may write.
  */
 final class Machine {
   static final int FRAMES = 1024;

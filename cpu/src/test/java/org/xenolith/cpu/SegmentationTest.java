@@ -7,7 +7,8 @@ import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
 
 class SegmentationTest {
-  private static final int DATA = 2 << 3 | 3, CODE64 = 3 << 3 | 3, CODE32 = 4 << 3 | 3, KERNEL = 5 << 3, ABSENT = 6 << 3 | 3, GATE = 7 << 3 | 3;
+  private static final int DATA = 2 << 3 | 3, CODE64 = 3 << 3 | 3, CODE32 = 4 << 3 | 3;
+  private static final int KERNEL = 5 << 3, ABSENT = 6 << 3 | 3, GATE = 7 << 3 | 3;
 
   private final Machine machine = new Machine();
   private final Cpu cpu = machine.cpu;
