@@ -76,7 +76,8 @@ final class BootCommand implements Callable<Integer> {
     try {
       return Files.readAllBytes(file);
     } catch (IOException e) {
-      throw CommandFailure.unusable("cannot read the initrd " + file + ": " + CommandFailure.why(e), "name a file that is there and that you may read");
+      String problem = "cannot read the initrd " + file + ": " + CommandFailure.why(e);
+      throw CommandFailure.unusable(problem, "name a file that is there and that you may read");
     } catch (OutOfMemoryError e) {
       throw CommandFailure.unusable("the initrd " + file + " is too large", "make it smaller");
     }

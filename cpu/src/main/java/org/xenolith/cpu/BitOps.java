@@ -5,8 +5,8 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.isa.OperandKind;
 
 /**
- * Single bits and bit counts (AMD64 APM volume 3). Flags that the manuals leave undefined: BT and its kin leave all but CF as they were; BSF
- * and BSR set them as a TEST of the source would.
+ * Single bits and bit counts (AMD64 APM volume 3). Flags that the manuals leave undefined: BT and its kin leave all but CF as they were;
+ * BSF and BSR set them as a TEST of the source would.
  */
 final class BitOps {
   private BitOps() {}

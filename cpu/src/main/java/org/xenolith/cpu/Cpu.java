@@ -21,7 +21,8 @@ public final class Cpu {
   /** The flags that arithmetic sets. */
   public static final int ARITHMETIC = CF | PF | AF | ZF | SF | OF;
 
-  public static final long CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_WP = 0x10000, CR0_AM = 0x40000, CR0_PG = 0x80000000L;
+  public static final long CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_WP = 0x10000, CR0_AM = 0x40000,
+      CR0_PG = 0x80000000L;
 
   public static final long CR4_TSD = 4, CR4_DE = 8, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_SMEP = 0x100000;
   public static final long CR4_SMAP = 0x200000;

@@ -8,7 +8,9 @@ import org.xenolith.isa.OperandKind;
 final class FarControl {
   private FarControl() {}
 
-  /** Bytes of a far pointer's offset: AMD's processors have no pointers of 64 bits and ignore REX.W (AMD64 APM volume 3, CALL and JMP far). */
+  /**
+   * Bytes of a far pointer's offset: AMD's processors have no pointers of 64 bits and ignore REX.W (AMD64 APM volume 3, CALL and JMP far).
+   */
   private static int offsetWidth(Instruction i) {
     return Math.min(i.width, 4);
   }

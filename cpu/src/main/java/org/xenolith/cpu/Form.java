@@ -5,7 +5,8 @@ import org.xenolith.isa.OperandKind;
 
 /**
  * Operand forms that are common enough for methods of their own: destination, then source (R register, M memory, I immediate), then the
- * width in bits. Registers of 8 bits are the low ones only, memory is addressed with 64 bits. All else is {@link #OTHER} and goes by {@link Operands}.
+ * width in bits. Registers of 8 bits are the low ones only, memory is addressed with 64 bits. All else is {@link #OTHER} and goes by {@link
+ * Operands}.
  */
 enum Form {
   RR64, RM64, MR64, RI64, MI64, RR32, RM32, MR32, RI32, MI32, RR8, RM8, MR8, RI8, MI8, R64, R32, M64, M32, OTHER;

@@ -21,7 +21,8 @@ public final class Mmu {
   private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
   /** Bits of a page-table entry. */
-  public static final long PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80, GLOBAL = 0x100, NO_EXECUTE = 1L << 63;
+  public static final long PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80, GLOBAL = 0x100,
+      NO_EXECUTE = 1L << 63;
 
   /** Kinds of access. */
   public static final int READ = 0, WRITE = 1, FETCH = 2;

@@ -10,8 +10,8 @@ import org.xenolith.isa.Instruction;
  * <p>How operands are reached:
  *
  * <ul>
- *   <li>General registers are {@link Cpu#r}; a write of 4 bytes clears the upper half ({@link Operands#setRegister}). {@link Operands} reads
- *       and writes integer operands of any kind.
+ *   <li>General registers are {@link Cpu#r}; a write of 4 bytes clears the upper half ({@link Operands#setRegister}). {@link Operands}
+ *       reads and writes integer operands of any kind.
  *   <li>The address of the memory operand is {@link Cpu#ea(Instruction)}, and {@link Cpu#mmu} loads and stores: {@code read8} to {@code
  *       read64}, {@code read128} (upper half in {@link Mmu#high}), {@code write8} to {@code write128}. An instruction that reads and then
  *       writes one place uses {@link Mmu#readForWrite}: a fault is a write's, and the write after it cannot fault. One with several stores

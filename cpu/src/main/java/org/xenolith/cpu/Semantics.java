@@ -144,7 +144,8 @@ final class Semantics {
       case RDTSCP -> SystemOps::rdtscp;
       case PAUSE -> SystemOps::pause;
       case CLFLUSH -> SystemOps::flushLine;
-      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE, SFENCE ->
+      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE,
+          SFENCE ->
           SystemOps::nothing;
       case CVTPI2PS, CVTPI2PD -> SseOps.of(i);
       case FXSAVE, FXRSTOR, LDMXCSR, STMXCSR -> FpuState.of(i);

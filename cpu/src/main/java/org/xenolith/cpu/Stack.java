@@ -5,8 +5,8 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.isa.OperandKind;
 
 /**
- * The stack. Its pointer is RSP in 64-bit mode, else ESP or SP by the B bit of SS. A non-canonical stack address is #SS(0), which {@link Cpu}
- * sees to.
+ * The stack. Its pointer is RSP in 64-bit mode, else ESP or SP by the B bit of SS. A non-canonical stack address is #SS(0), which {@link
+ * Cpu} sees to.
  */
 final class Stack {
   private Stack() {}

@@ -22,8 +22,8 @@ import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.pv.PvMachine;
 
 /**
- * A guest that asks Xen to map its own top-level page table writable, which would let it change the table unseen. Xen refuses; the guest asks
- * from a function with a name, and that is what a kernel developer wants to read.
+ * A guest that asks Xen to map its own top-level page table writable, which would let it change the table unseen. Xen refuses; the guest
+ * asks from a function with a name, and that is what a kernel developer wants to read.
  */
 class RefusalTest {
   private static final long CODE = 0x100000, SPARE_PAGE = 0x180000, STACK = 0x190000;
@@ -103,6 +103,7 @@ class RefusalTest {
   }
 
   private static void section(ByteBuffer elf, int type, long flags, long va, long offset, long size, int link, long entrySize) {
-    elf.putInt(0).putInt(type).putLong(flags).putLong(va).putLong(offset).putLong(size).putInt(link).putInt(1).putLong(8).putLong(entrySize);
+    elf.putInt(0).putInt(type).putLong(flags).putLong(va).putLong(offset).putLong(size);
+    elf.putInt(link).putInt(1).putLong(8).putLong(entrySize);
   }
 }

@@ -6,7 +6,8 @@ import org.xenolith.cpu.Clock;
 
 /**
  * Lets the processors of a machine take turns on one thread. A turn lasts {@link #QUANTUM} counts, or until its processor gives it up; who
- * is next depends on nothing but the order and the counts, so a run repeats exactly. When nobody can run, the clock jumps to the next event.
+ * is next depends on nothing but the order and the counts, so a run repeats exactly. When nobody can run, the clock jumps to the next
+ * event.
  */
 public final class Scheduler {
   /** The length of a turn in counts. */

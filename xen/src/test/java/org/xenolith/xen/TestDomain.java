@@ -11,7 +11,9 @@ import org.xenolith.isa.Feature;
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.mm.PvMmu;
 
-/** A domain whose linear addresses of the first 2 MiB are equal to machine addresses, for tests of hypercalls. Below 1 MiB is for the tests. */
+/**
+ * A domain whose linear addresses of the first 2 MiB are equal to machine addresses, for tests of hypercalls. Below 1 MiB is for the tests.
+ */
 public final class TestDomain {
   /** The frame of shared_info. */
   public static final long SHARED_INFO_MFN = 8;

@@ -32,7 +32,8 @@ final class Exemptions {
     exempt("which bits of MXCSR are reserved depends on the processor", "LDMXCSR");
     exempt("its result is the time", "RDTSC", "RDTSCP");
     exempt("approximation that differs between processors", "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS");
-    exempt("transcendental: a method of our own, see its own test", "FSIN", "FCOS", "FSINCOS", "FPTAN", "FPATAN", "F2XM1", "FYL2X", "FYL2XP1");
+    exempt("transcendental: a method of our own, see its own test", "FSIN", "FCOS", "FSINCOS", "FPTAN", "FPATAN", "F2XM1", "FYL2X",
+        "FYL2XP1");
     exempt("its result is a table or register of the host's kernel", "SGDT", "SIDT", "SLDT", "STR", "SMSW", "LAR", "LSL", "VERR", "VERW");
     exempt("needs descriptors of the host's kernel", "LDS", "LES", "LFS", "LGS", "LSS", "IRET", "RETF", "CALLF", "JMPF");
     for (String row : new String[] {"POP FS", "POP GS", "MOV Sw,Ew"}) {

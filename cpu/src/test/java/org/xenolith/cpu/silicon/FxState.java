@@ -38,7 +38,8 @@ final class FxState {
       text.append(n % 4 == 0 ? "\n    " : "  ").append("st").append(n).append('=').append(hex.formatHex(image, 32 + 16 * n, 42 + 16 * n));
     }
     for (int n = 0; n < 16; n++) {
-      text.append(n % 2 == 0 ? "\n    " : "  ").append("xmm").append(n).append('=').append(hex.formatHex(image, 160 + 16 * n, 176 + 16 * n));
+      text.append(n % 2 == 0 ? "\n    " : "  ").append("xmm").append(n).append('=')
+          .append(hex.formatHex(image, 160 + 16 * n, 176 + 16 * n));
     }
     return text.toString();
   }

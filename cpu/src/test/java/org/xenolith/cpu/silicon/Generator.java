@@ -13,7 +13,10 @@ import org.xenolith.isa.Operand;
 import org.xenolith.isa.OperandKind;
 import org.xenolith.isa.OperandSpec;
 
-/** Makes a case for a form of a row: the instruction's bytes, and a state in which it has something to do, or now and then a reason to fault. */
+/**
+ * Makes a case for a form of a row: the instruction's bytes, and a state in which it has something to do, or now and then a reason to
+ * fault.
+ */
 final class Generator {
   private static final long[] BOUNDARIES = {
     0, 1, 2, -1, -2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fff_ffffL, 0x8000_0000L, 0xffff_ffffL, 0x1_0000_0000L,
@@ -26,14 +29,16 @@ final class Generator {
   };
 
   private static final long[] DOUBLES = {
-    0, Long.MIN_VALUE, 0x3ff0_0000_0000_0000L, 0xbff0_0000_0000_0000L, 0x7ff0_0000_0000_0000L, 0xfff0_0000_0000_0000L, 0x7ff8_0000_0000_0000L,
-    0x7ff4_0000_0000_0000L, 1, 0x000f_ffff_ffff_ffffL, 0x0010_0000_0000_0000L, 0x7fef_ffff_ffff_ffffL, 0x41df_ffff_ffc0_0000L,
-    0x43e0_0000_0000_0000L, 0x3fe0_0000_0000_0000L, 0x36a0_0000_0000_0000L, 0x47ef_ffff_e000_0000L
+    0, Long.MIN_VALUE, 0x3ff0_0000_0000_0000L, 0xbff0_0000_0000_0000L, 0x7ff0_0000_0000_0000L, 0xfff0_0000_0000_0000L,
+    0x7ff8_0000_0000_0000L, 0x7ff4_0000_0000_0000L, 1, 0x000f_ffff_ffff_ffffL, 0x0010_0000_0000_0000L, 0x7fef_ffff_ffff_ffffL,
+    0x41df_ffff_ffc0_0000L, 0x43e0_0000_0000_0000L, 0x3fe0_0000_0000_0000L, 0x36a0_0000_0000_0000L, 0x47ef_ffff_e000_0000L
   };
 
-  private static final int[] EXTENDED_EXPONENTS = {0, 0, 1, 0x3fff, 0x3ffe, 0x4000, 0x403e, 0x401e, 0x400e, 0x7ffe, 0x7fff, 0x7fff, 0x3c01, 0x3f81, 0x43fe};
+  private static final int[] EXTENDED_EXPONENTS = {0, 0, 1, 0x3fff, 0x3ffe, 0x4000, 0x403e, 0x401e, 0x400e, 0x7ffe, 0x7fff, 0x7fff, 0x3c01,
+      0x3f81, 0x43fe};
   private static final long[] EXTENDED_SIGNIFICANDS = {
-    0, 1L << 63, -1L, 3L << 62, (1L << 63) + 1, 1, 0x7fff_ffff_ffff_ffffL, 0xa000_0000_0000_0000L, 0xffff_ffff_ffff_f800L, 0xffff_ff00_0000_0000L
+    0, 1L << 63, -1L, 3L << 62, (1L << 63) + 1, 1, 0x7fff_ffff_ffff_ffffL, 0xa000_0000_0000_0000L, 0xffff_ffff_ffff_f800L,
+    0xffff_ff00_0000_0000L
   };
 
   /** The interrupts that Linux lets programs raise: INT3's, INTO's, and the one for system calls of 32 bits. */
@@ -315,7 +320,8 @@ final class Generator {
   }
 
   private void putExtended(byte[] into, int at) {
-    long significand = one(2) ? EXTENDED_SIGNIFICANDS[random.nextInt(EXTENDED_SIGNIFICANDS.length)] : random.nextLong() | (one(8) ? 0 : 1L << 63);
+    long significand = one(2) ? EXTENDED_SIGNIFICANDS[random.nextInt(EXTENDED_SIGNIFICANDS.length)]
+        : random.nextLong() | (one(8) ? 0 : 1L << 63);
     int exponent = one(2) ? EXTENDED_EXPONENTS[random.nextInt(EXTENDED_EXPONENTS.length)] : 0x3fff + random.nextInt(140) - 70;
     put(into, at, significand);
     putShort(into, at + 8, exponent | (random.nextBoolean() ? 0x8000 : 0));

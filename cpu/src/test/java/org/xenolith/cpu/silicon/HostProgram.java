@@ -12,12 +12,12 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Operand;
 
 /**
- * The program that runs cases on the host's processor: a Linux executable of a few hundred bytes, without a library, made by our own encoder.
- * It maps the file named by its argument, and for each byte read from standard input runs the cases in it and writes a byte.
+ * The program that runs cases on the host's processor: a Linux executable of a few hundred bytes, without a library, made by our own
+ * encoder. It maps the file named by its argument, and for each byte read from standard input runs the cases in it and writes a byte.
  *
- * <p>A case is entered by loading all registers and jumping to its code. It always ends in a signal (an INT3 if in nothing else), whose handler
- * runs on a stack of its own, copies the interrupted state from the signal's context into the case, and goes on with the next case without
- * ever returning from the signal.
+ * <p>A case is entered by loading all registers and jumping to its code. It always ends in a signal (an INT3 if in nothing else), whose
+ * handler runs on a stack of its own, copies the interrupted state from the signal's context into the case, and goes on with the next case
+ * without ever returning from the signal.
  */
 final class HostProgram {
   /** Where the shared file is mapped: a page of variables, then the cases. */
@@ -36,7 +36,8 @@ final class HostProgram {
   private static final int RAX = 0, RCX = 1, RDX = 2, RSP = 4, RSI = 6, RDI = 7, R8 = 8, R9 = 9, R10 = 10, R15 = 15;
 
   // Linux, arch/x86/entry/syscalls/syscall_64.tbl.
-  private static final int SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_MMAP = 9, SYS_SIGACTION = 13, SYS_EXIT = 60, SYS_SIGALTSTACK = 131;
+  private static final int SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_MMAP = 9, SYS_SIGACTION = 13, SYS_EXIT = 60,
+      SYS_SIGALTSTACK = 131;
   private static final int PROT_RW = 3, PROT_RWX = 7, MAP_SHARED_FIXED = 0x11, MAP_ANONYMOUS_FIXED = 0x32;
   private static final int SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11;
 

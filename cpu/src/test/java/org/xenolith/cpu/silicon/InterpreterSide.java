@@ -38,7 +38,8 @@ final class InterpreterSide {
     map(HELPER_VA, HELPER_PA);
     memory.fill(CODE_PA, PAGE, (byte) 0xcc);
     // fxrstor64 [FX_VA]; int3 and fxsave64 [FX_VA]; int3, with a 32-bit absolute address.
-    byte[] helper = {0x48, 0x0f, (byte) 0xae, 0x0c, 0x25, 0, 8, 0, 0x30, (byte) 0xcc, 0x48, 0x0f, (byte) 0xae, 0x04, 0x25, 0, 8, 0, 0x30, (byte) 0xcc};
+    byte[] helper = {0x48, 0x0f, (byte) 0xae, 0x0c, 0x25, 0, 8, 0, 0x30, (byte) 0xcc, 0x48, 0x0f, (byte) 0xae, 0x04, 0x25, 0, 8, 0, 0x30,
+        (byte) 0xcc};
     memory.write(HELPER_PA, helper, 0, helper.length);
     cpu.cr0 = Cpu.CR0_PG | Cpu.CR0_PE | Cpu.CR0_WP | Cpu.CR0_NE | Cpu.CR0_MP | Cpu.CR0_AM;
     cpu.cr3 = TABLES_PA;

@@ -75,7 +75,8 @@ final class Oracle {
     long at = host.dataAfter().mismatch(ours.dataAfter());
     if (at >= 0) {
       long from = Math.min(at, Case.DATA_SIZE - 16);
-      found.add("memory at " + Long.toHexString(Case.DATA_VA + from) + ": " + hex(host.dataAfter(), from) + ", ours " + hex(ours.dataAfter(), from));
+      found.add("memory at " + Long.toHexString(Case.DATA_VA + from) + ": " + hex(host.dataAfter(), from) + ", ours "
+          + hex(ours.dataAfter(), from));
     }
     return found;
   }

@@ -13,8 +13,8 @@ import org.xenolith.isa.Mnemonic;
 /**
  * The interpreter against the host's own processor, every row that can run unprivileged.
  *
- * <p>System properties: {@code silicon.cases} cases a row (256), {@code silicon.seed}, {@code silicon.rows} a regular expression over rows as
- * {@link Encoding#toString} prints them.
+ * <p>System properties: {@code silicon.cases} cases a row (256), {@code silicon.seed}, {@code silicon.rows} a regular expression over rows
+ * as {@link Encoding#toString} prints them.
  */
 class SiliconOracleTest {
   private static final int CASES = Integer.getInteger("silicon.cases", 256);

@@ -2,7 +2,6 @@ package org.xenolith.xen.pv;
 
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Fault;
-import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
