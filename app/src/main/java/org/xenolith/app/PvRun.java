@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
@@ -115,7 +114,7 @@ final class PvRun {
         ProcessMemory.peakBytes(),
         machine.hypercalls(),
         machine.exits(),
-        Map.copyOf(tally.faults()),
+        tally.faults(),
         machine.tlb(),
         tally.refusals(),
         machine.digest(),
