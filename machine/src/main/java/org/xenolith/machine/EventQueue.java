@@ -1,5 +1,6 @@
 package org.xenolith.machine;
 
+import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /**
@@ -8,31 +9,26 @@ import java.util.PriorityQueue;
  */
 public final class EventQueue {
   /** A scheduled event, kept by whoever may want to cancel it. */
-  public static final class Event implements Comparable<Event> {
-    final long due;
-    final long order;
-    final Runnable action;
-    boolean cancelled;
+  public final class Event {
+    private final long due;
+    private final long turn;
+    private final Runnable action;
 
-    Event(long due, long order, Runnable action) {
+    private Event(long due, long turn, Runnable action) {
       this.due = due;
-      this.order = order;
+      this.turn = turn;
       this.action = action;
     }
 
-    /** Takes it back; without effect once it has happened. */
+    /** Takes it back; without effect once it has happened. Nothing of it stays: a guest may set and cancel timers without end. */
     public void cancel() {
-      cancelled = true;
-    }
-
-    @Override
-    public int compareTo(Event other) {
-      int byDue = Long.compare(due, other.due);
-      return byDue != 0 ? byDue : Long.compare(order, other.order);
+      queue.remove(this);
     }
   }
 
-  private final PriorityQueue<Event> queue = new PriorityQueue<>();
+  private final PriorityQueue<Event> queue =
+      new PriorityQueue<>(Comparator.<Event>comparingLong(e -> e.due).thenComparingLong(e -> e.turn));
+
   private long order;
 
   /** Schedules an action for count {@code due}; one in the past happens at the next look. */
@@ -44,9 +40,6 @@ public final class EventQueue {
 
   /** The count of the next event, or {@link Long#MAX_VALUE} if there is none. */
   public long next() {
-    while (!queue.isEmpty() && queue.peek().cancelled) {
-      queue.remove();
-    }
     return queue.isEmpty() ? Long.MAX_VALUE : queue.peek().due;
   }
 

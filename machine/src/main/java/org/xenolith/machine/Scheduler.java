@@ -16,6 +16,12 @@ public final class Scheduler {
   /** After so many events that woke nobody, none ever will: a ticker runs on while everybody waits. */
   private static final int MAX_IDLE_EVENTS = 100_000;
 
+  /**
+   * Events from this count on, 146 years, never happen: idle time takes the clock no further, so that times a guest's timers may add to
+   * it do not overflow.
+   */
+  public static final long HORIZON = 1L << 62;
+
   /** A processor, as the scheduler sees it. */
   public interface Runner {
     /** Whether it can run now. */
@@ -122,7 +128,7 @@ public final class Scheduler {
             current = null;
           }
           long due = events.next();
-          boolean forEver = due == Long.MAX_VALUE || ++idleEvents > MAX_IDLE_EVENTS;
+          boolean forEver = due >= HORIZON || ++idleEvents > MAX_IDLE_EVENTS;
           long passed = idling.pass(forEver ? Long.MAX_VALUE : due - clock.now);
           if (passed < 0) {
             return End.DEADLOCK;

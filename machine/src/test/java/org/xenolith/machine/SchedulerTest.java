@@ -75,6 +75,25 @@ class SchedulerTest {
   }
 
   @Test
+  void anEventBeyondTheHorizonWakesNobody() {
+    Worker a = new Worker("a");
+    a.runnable = false;
+    events.at(Long.MAX_VALUE - 1, () -> a.runnable = true);
+    assertThat(scheduler(a).run(10, () -> false)).isEqualTo(Scheduler.End.DEADLOCK);
+    assertThat(clock.now).isZero();
+  }
+
+  @Test
+  void aCancelledEventDoesNotHappen() {
+    EventQueue.Event event = events.at(10, () -> log.add("cancelled"));
+    events.at(20, () -> log.add("event"));
+    event.cancel();
+    assertThat(events.next()).isEqualTo(20);
+    events.runUntil(30);
+    assertThat(log).containsExactly("event");
+  }
+
+  @Test
   void aRunWithoutLimitGoesOnAfterIdleTime() {
     Worker a = new Worker("a");
     a.runnable = false;
