@@ -136,12 +136,12 @@ final class MemoryExchange {
         return -Errno.EFAULT;
       }
       long first = extent.getLong(0);
-      for (long mfn = first; mfn < first + (1L << order); mfn++) {
-        int rc = steal(vcpu.domain, mfn);
+      for (int k = 0; k < 1 << order; k++) {
+        int rc = steal(vcpu.domain, first + k);
         if (rc != 0) {
           return rc;
         }
-        stolen.add(mfn);
+        stolen.add(first + k);
       }
     }
     return 0;

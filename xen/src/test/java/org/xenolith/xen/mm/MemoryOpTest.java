@@ -95,6 +95,15 @@ class MemoryOpTest {
   }
 
   @Test
+  void extentsThatWrapRoundGiveNothingInExchange() {
+    long list = SmallDomain.va(SmallDomain.ARGUMENTS) + 8 * LIST;
+    guest.memory.writeLong((guest.p2m[SmallDomain.ARGUMENTS] << 12) + 8L * LIST, Long.MAX_VALUE - 1);
+    long va = guest.arguments(list, 1, 2, SmallDomain.SELF, list + 8, 4, 0, SmallDomain.SELF, 0);
+    assertThat(guest.call(MEMORY_OP, EXCHANGE, va)).isEqualTo(-Errno.EINVAL);
+    assertThat(guest.domain.totalPages).isEqualTo(SmallDomain.PAGES);
+  }
+
+  @Test
   void theMachineToPhysicalTableIsWhereXenHasIt() {
     long va = SmallDomain.va(SmallDomain.ARGUMENTS);
     assertThat(guest.call(MEMORY_OP, MACHPHYS_MAPPING, va)).isZero();
