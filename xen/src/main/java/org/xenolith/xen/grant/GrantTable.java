@@ -247,7 +247,7 @@ final class GrantTable {
   /** Takes the status frames back, unless the domain still maps one. */
   private boolean dropStatus() {
     for (int i = 0; i < statusCount; i++) {
-      if (domain.xen.frames.count(statusFrames[i]) > 1) {
+      if (domain.xen.mmu.isMapped(statusFrames[i])) {
         return false;
       }
     }

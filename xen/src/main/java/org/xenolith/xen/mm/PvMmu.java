@@ -118,10 +118,14 @@ public final class PvMmu {
     return mfn;
   }
 
+  /** Whether the domain maps a frame of {@link #shareFrame}; it may have given up the reference of the owner itself. */
+  public boolean isMapped(long mfn) {
+    return frames.count(mfn) > (frames.is(mfn, FrameTable.ALLOCATED) ? 1 : 0);
+  }
+
   /** Takes a frame of {@link #shareFrame} back; false if the domain still maps it. */
   public boolean takeBackFrame(long mfn) {
-    // The domain may have given up its own reference, as it can for any frame of its.
-    if (frames.count(mfn) > (frames.is(mfn, FrameTable.ALLOCATED) ? 1 : 0)) {
+    if (isMapped(mfn)) {
       return false;
     }
     m2p.set(mfn, FrameTable.INVALID_PFN);

@@ -251,6 +251,27 @@ class GrantTablesTest {
     assertThat(test.domain.xen.mmu.getPage(test.domain, frame)).as("it is Xen's again").isFalse();
   }
 
+  @Test
+  void aMappedStatusFrameStaysEvenIfTheDomainGaveItBack() {
+    setUp(1);
+    setVersion(2);
+    memory.writeInt(ARG, 1);
+    memory.writeInt(ARG + 4, SELF);
+    memory.writeLong(ARG + 8, LIST);
+    call(STATUS_FRAMES, 1);
+    long frame = memory.readLong(LIST);
+    assertThat(test.domain.xen.mmu.getPage(test.domain, frame)).isTrue();
+    memory.writeLong(LIST, frame);
+    memory.fill(ARG, 32, (byte) 0);
+    memory.writeLong(ARG, LIST);
+    memory.writeLong(ARG + 8, 1);
+    memory.writeInt(ARG + 24, SELF);
+    assertThat(test.domain.xen.hypercalls.call(test.vcpu(0), 12, new long[] {1, ARG, 0, 0, 0})).as("decrease_reservation").isEqualTo(1);
+    assertThat(setVersion(1)).isEqualTo(-EBUSY);
+    test.domain.xen.mmu.putPage(frame);
+    assertThat(setVersion(1)).isZero();
+  }
+
   private int copy(long from, int fromDomid, int fromOffset, long to, int toDomid, int toOffset, int length, int flags) {
     memory.writeLong(ARG, from);
     memory.writeShort(ARG + 8, (short) fromDomid);
