@@ -155,15 +155,23 @@ public final class XenStore {
     if (name.equals("/")) {
       throw StoreError.EINVAL;
     }
-    removeTree(client, t, name, node, true);
     String parent = parent(name);
+    if (read(client, t, parent) == null) {
+      // A transaction has seen the node, and the parent first after somebody else removed it.
+      throw StoreError.EINVAL;
+    }
+    removeTree(client, t, name, node, true);
     store(client, t, parent, read(client, t, parent).withoutChild(name.substring(name.lastIndexOf('/') + 1)));
   }
 
   private void removeTree(Connection client, Transaction t, String name, StoreNode node, boolean root) throws StoreError {
     for (String child : node.children()) {
       String childName = name + "/" + child;
-      removeTree(client, t, childName, read(client, t, childName), false);
+      StoreNode childNode = read(client, t, childName);
+      if (childNode != null) {
+        // Else a transaction has seen the parent, and somebody else removed the child since.
+        removeTree(client, t, childName, childNode, false);
+      }
     }
     if (t == null) {
       generation++;

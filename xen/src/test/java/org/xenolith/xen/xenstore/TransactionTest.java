@@ -52,6 +52,22 @@ class TransactionTest {
   }
 
   @Test
+  void whatOthersRemovedMeanwhileCanBeRemovedInIt() {
+    c.ask(WRITE, "data/a/b\0v");
+    int t = start();
+    c.ask(READ, t, "data/a\0");
+    c.ask(RM, "data/a/b\0");
+    assertThat(c.ask(RM, t, "data/a\0")).isEqualTo("OK");
+    assertThat(c.ask(TRANSACTION_END, t, "T\0")).isEqualTo("EAGAIN");
+    c.ask(WRITE, "data/a/b\0v");
+    t = start();
+    c.ask(READ, t, "data/a/b\0");
+    c.ask(RM, "data/a\0");
+    assertThat(c.ask(RM, t, "data/a/b\0")).as("its parent is gone").isEqualTo("EINVAL");
+    assertThat(c.ask(TRANSACTION_END, t, "F\0")).isEqualTo("OK");
+  }
+
+  @Test
   void aNodeThatCameToBeMakesItFail() {
     int t = start();
     assertThat(c.ask(READ, t, "data/a\0")).isEqualTo("ENOENT");
