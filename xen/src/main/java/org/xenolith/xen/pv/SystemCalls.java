@@ -11,7 +11,8 @@ import org.xenolith.xen.console.PvConsole;
 
 /** xen_version, vm_assist, console_io, and the calls that a domain without privilege is refused. */
 final class SystemCalls {
-  private static final int CONSOLE_CHUNK = 128;
+  /** Bytes of console output that are taken at once, and chunks after which the vcpu looks at events and its limits. */
+  private static final int CONSOLE_CHUNK = 128, CONSOLE_BATCH = 64;
 
   /** What each interface must be called with, 4.17: else -EACCES (sysctl.h, domctl.h, platform.h). */
   private static final int SYSCTL_VERSION = 0x15, DOMCTL_VERSION = 0x15, PLATFORM_VERSION = 0x0300_0000;
@@ -169,7 +170,11 @@ final class SystemCalls {
     }
     long count = args[1] & 0xffff_ffffL;
     long va = args[2];
-    while (count > 0) {
+    for (int chunks = 0; count > 0; chunks++) {
+      if (chunks == CONSOLE_BATCH) {
+        vcpu.rest = new long[] {0, count, va};
+        return 0;
+      }
       int n = (int) Math.min(count, CONSOLE_CHUNK);
       if (!GuestAccess.copyIn(vcpu.cpu, va, arg.bytes, 0, n)) {
         return -Errno.EFAULT;
