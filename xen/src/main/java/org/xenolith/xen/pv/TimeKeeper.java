@@ -1,9 +1,9 @@
 package org.xenolith.xen.pv;
 
 import org.xenolith.cpu.GuestMemory;
-import org.xenolith.cpu.Mmu;
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.Domain;
+import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.event.EventChannels;
@@ -30,11 +30,15 @@ public final class TimeKeeper {
 
   private static final long RUNSTATE_UPDATE = 1L << 63;
 
+  /** Bytes of struct vcpu_time_info and struct vcpu_runstate_info. */
+  private static final int TIME_SIZE = 32, RUNSTATE_SIZE = 48;
+
   private final Hypervisor xen;
   private final Vcpu vcpu;
   private int runState = OFFLINE;
   private EventQueue.Event singleshot, periodic, poll;
   private long period;
+  private final GuestStruct area = new GuestStruct(RUNSTATE_SIZE);
 
   TimeKeeper(Vcpu vcpu) {
     this.vcpu = vcpu;
@@ -62,44 +66,43 @@ public final class TimeKeeper {
   /** Writes vcpu_info.time (force_update_vcpu_system_time, arch/x86/time.c). The rate never changes, so once is enough. */
   void writeSystemTime() {
     if (vcpu.vcpuInfoPa != 0) {
-      writeTime(vcpu.vcpuInfoPa + Vcpu.TIME);
+      long pa = vcpu.vcpuInfoPa + Vcpu.TIME;
+      putTime(xen.memory.readInt(pa));
+      xen.memory.write(pa, area.bytes, 0, TIME_SIZE);
     }
     writeTimeArea();
   }
 
   /** Writes the second copy of the time that the guest may have registered for its user mode. */
-  void writeTimeArea() {
-    if (vcpu.pv.timeArea != 0) {
-      long pa = guestAddress(vcpu.pv.timeArea, 32);
-      if (pa >= 0) {
-        writeTime(pa);
+  private void writeTimeArea() {
+    inKernelSpace(() -> {
+      long va = vcpu.pv.timeArea;
+      if (va != 0 && area.read(vcpu.cpu, va, TIME_SIZE)) {
+        putTime(area.getInt(0));
+        area.write(vcpu.cpu, va, TIME_SIZE);
       }
-    }
+    });
   }
 
-  private void writeTime(long pa) {
-    GuestMemory memory = xen.memory;
-    int version = memory.readInt(pa) + 1 | 1;
-    memory.writeInt(pa, version);
-    memory.writeInt(pa + 4, 0);
-    memory.writeLong(pa + 8, now());
-    memory.writeLong(pa + 16, now());
-    memory.writeInt(pa + 24, TSC_TO_NS_MULTIPLIER);
-    memory.writeInt(pa + 28, TSC_TO_NS_SHIFT | TSC_STABLE << 8);
-    memory.writeInt(pa, version + 1);
+  /** Puts struct vcpu_time_info together; its version is even and not the one before. */
+  private void putTime(int version) {
+    area.clear();
+    area.putInt(0, (version + 1 | 1) + 1);
+    area.putLong(8, now());
+    area.putLong(16, now());
+    area.putInt(24, TSC_TO_NS_MULTIPLIER);
+    area.putInt(28, TSC_TO_NS_SHIFT | TSC_STABLE << 8);
   }
 
-  /** The machine address of a kernel address that was registered, or -1 where it is not mapped writable or crosses a page. */
-  private long guestAddress(long va, int length) {
-    if ((va & 0xfff) + length > GuestMemory.FRAME_SIZE || vcpu.kernelRootMfn == 0) {
-      return -1;
+  /** Areas are registered by the guest's kernel, so its page tables count whichever mode runs. What it does not map is left out. */
+  private void inKernelSpace(Runnable access) {
+    if (vcpu.kernelRootMfn == 0) {
+      return;
     }
-    // Registered by the guest's kernel, so its page tables count whichever mode runs.
     long cr3 = vcpu.cpu.cr3;
     vcpu.cpu.cr3 = vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT;
-    long pa = vcpu.cpu.mmu.translate(va, Mmu.WRITE);
+    access.run();
     vcpu.cpu.cr3 = cr3;
-    return pa >= 0 && xen.memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? pa : -1;
   }
 
   // ---- Run states ----
@@ -117,22 +120,23 @@ public final class TimeKeeper {
 
   /** Brings the guest's runstate area up to date, with the flag that tells of an update under way if it asked for that. */
   void writeRunstate() {
-    if (vcpu.pv.runstateArea == 0) {
-      return;
-    }
-    long pa = guestAddress(vcpu.pv.runstateArea, 48);
-    if (pa < 0) {
-      return;
-    }
-    GuestMemory memory = xen.memory;
-    if ((vcpu.domain.assists & Domain.ASSIST_RUNSTATE_UPDATE_FLAG) != 0) {
-      memory.writeLong(pa + 8, vcpu.runstateSince | RUNSTATE_UPDATE);
-    }
-    memory.writeInt(pa, runState);
-    for (int n = 0; n < 4; n++) {
-      memory.writeLong(pa + 16 + 8L * n, vcpu.runstateTime[n]);
-    }
-    memory.writeLong(pa + 8, vcpu.runstateSince);
+    inKernelSpace(() -> {
+      long va = vcpu.pv.runstateArea;
+      if (va == 0) {
+        return;
+      }
+      area.putLong(0, runState);
+      area.putLong(8, vcpu.runstateSince | RUNSTATE_UPDATE);
+      for (int n = 0; n < 4; n++) {
+        area.putLong(16 + 8 * n, vcpu.runstateTime[n]);
+      }
+      boolean flag = (vcpu.domain.assists & Domain.ASSIST_RUNSTATE_UPDATE_FLAG) != 0;
+      if (flag && !GuestAccess.copyOut(vcpu.cpu, va + 8, area.bytes, 8, 8)) {
+        return;
+      }
+      area.putLong(8, vcpu.runstateSince);
+      area.write(vcpu.cpu, va, RUNSTATE_SIZE);
+    });
   }
 
   /** struct vcpu_runstate_info now, the time in the present state included (vcpu_runstate_get). */
