@@ -5,10 +5,12 @@ import java.lang.foreign.ValueLayout;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.x87.X87State;
+import org.xenolith.isa.Instruction;
 
 /**
  * A number that two runs share only if they were the same: made from every architectural exit with the registers and the count at which it
- * came, every delivered exception and event, everything printed, and the memory at the end. Not made against forgery.
+ * came, every delivered exception and event, everything printed, and the processors and the memory at the end. Not made against forgery.
  */
 public final class RunDigest {
   private static final long PRIME1 = 0x9e37_79b9_7f4a_7c15L, PRIME2 = 0xc2b2_ae3d_27d4_eb4fL;
@@ -30,6 +32,10 @@ public final class RunDigest {
     }
     add(cpu.rip);
     add(cpu.rflags());
+    add(cpu.segmentBase[Instruction.FS]);
+    add(cpu.segmentBase[Instruction.GS]);
+    add(cpu.kernelGsBase);
+    add(cpu.cr3);
     switch (exit) {
       case Exit.Exception e -> {
         add(e.vector() | (long) e.errorCode() << 8);
@@ -47,11 +53,53 @@ public final class RunDigest {
     add(number);
   }
 
-  /** The guest printed. */
-  public void console(byte[] bytes, int length) {
+  /**
+   * The guest printed.
+   *
+   * @param channel tells its consoles apart
+   */
+  public void console(int channel, byte[] bytes, int length) {
+    add((long) channel << 32 | length);
     for (int n = 0; n < length; n++) {
       add(bytes[n]);
     }
+  }
+
+  /** All registers of a processor. */
+  public void registers(Cpu cpu) {
+    for (int n = 0; n < 16; n++) {
+      add(cpu.r[n]);
+    }
+    add(cpu.rip);
+    add(cpu.rflags());
+    for (int n = 0; n < 6; n++) {
+      add(cpu.selector[n]);
+      add(cpu.segmentBase[n]);
+      add((long) cpu.segmentLimit[n] << 32 | cpu.segmentAccess[n]);
+    }
+    add(cpu.kernelGsBase);
+    add(cpu.tscAux);
+    add(cpu.cr0);
+    add(cpu.cr3);
+    add(cpu.cr4);
+    add(cpu.efer);
+    for (long value : cpu.dr) {
+      add(value);
+    }
+    for (long value : cpu.xmm) {
+      add(value);
+    }
+    add(cpu.vector.floats.mxcsr);
+    X87State x87 = cpu.x87.state;
+    for (int n = 0; n < 8; n++) {
+      add(x87.significands[n]);
+      add(x87.signExponents[n]);
+    }
+    add((long) x87.control << 32 | x87.statusWord());
+    add((long) x87.occupied << 32 | x87.opcode);
+    add(x87.instructionPointer);
+    add(x87.dataPointer);
+    add((long) x87.codeSelector << 32 | x87.dataSelector);
   }
 
   /** All memory; frames that hold only zeroes do not count, whether or not they were ever written. */

@@ -45,6 +45,9 @@ public final class PvMachine implements AutoCloseable {
 
   private static final int DOMID = 1;
 
+  /** The guest's consoles, for the digest: the ring, and Xen's own. */
+  private static final int RING = 0, XEN_CONSOLE = 1;
+
   /** The event channels that the builder tells the guest: the first two that are free. */
   private static final int STORE_PORT = 1, CONSOLE_PORT = 2;
 
@@ -111,13 +114,13 @@ public final class PvMachine implements AutoCloseable {
       domain.channels = new EventChannels(domain, frames());
       PvConsole.Sink all =
           (bytes, length) -> {
-            digest.console(bytes, length);
+            digest.console(RING, bytes, length);
             observer.console(bytes, length);
             sink.write(bytes, length);
           };
       registerHypercalls(
           (bytes, length) -> {
-            digest.console(bytes, length);
+            digest.console(XEN_CONSOLE, bytes, length);
             log.write(bytes, length);
           });
       built = new PvBuilder(domain).build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
@@ -336,12 +339,13 @@ public final class PvMachine implements AutoCloseable {
     return map;
   }
 
-  /** The digest of the finished run. The memory is part of it from the first call on. */
+  /** The digest of the finished run. Registers and memory are part of it from the first call on. */
   public String digest() {
     if (!finished) {
       finished = true;
       for (PvVcpu v : vcpus) {
         digest.delivered(v.entry.deliveries);
+        digest.registers(v.vcpu.cpu);
       }
       digest.memory(xen.memory);
     }
