@@ -126,6 +126,8 @@ public final class PvMachine implements AutoCloseable {
       built = new PvBuilder(domain).build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
       GrantTables grants = new GrantTables(domain);
       grants.grantRings(built.consoleMfn(), built.storeMfn());
+      holdRing(built.consoleMfn());
+      holdRing(built.storeMfn());
       xen.hypercalls.set(20, grants::call);
       toolstackTree(setup).write(store);
       StoreRing ring = new StoreRing(store, DOMID, memory, built.storeMfn(), domain.channels);
@@ -159,6 +161,13 @@ public final class PvMachine implements AutoCloseable {
         xen.mmu.putWritablePage(mfn);
       }
     };
+  }
+
+  /** Domain 0's programs map the rings for as long as the guest runs, so they cannot become page tables or another's memory. */
+  private void holdRing(long mfn) {
+    if (!xen.mmu.getWritablePage(domain, mfn)) {
+      throw new IllegalStateException("mfn 0x%x, a ring of the domain, is not its writable memory".formatted(mfn));
+    }
   }
 
   private void registerHypercalls(PvConsole.Sink sink) {
