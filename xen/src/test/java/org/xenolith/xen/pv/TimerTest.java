@@ -127,4 +127,16 @@ class TimerTest {
       assertThat(guest.word(54)).isBetween(DUE - 100, DUE);
     }
   }
+
+  @Test
+  void theRunStateIsWrittenAcrossPages() {
+    try (MicroGuest guest = new MicroGuest()) {
+      guest.put(0, MicroGuest.DATA + 0xff0).call(MicroGuest.VCPU_OP, 5, 0, MicroGuest.DATA);
+      guest.put(40, 0).put(41, 0).put(42, DUE).call(MicroGuest.SCHED_OP, 3, MicroGuest.DATA + 320);
+      guest.powerOff();
+      guest.run();
+      assertThat(guest.word(514)).as("time blocked").isBetween(DUE - 100, DUE);
+      assertThat(guest.word(511)).as("when it ran again").isGreaterThanOrEqualTo(DUE);
+    }
+  }
 }
