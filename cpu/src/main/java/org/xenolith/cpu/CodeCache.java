@@ -19,6 +19,9 @@ public final class CodeCache {
   /** When more instructions are held than this (some 100 MiB), all are dropped, so that no guest can fill the heap. */
   private static final int CAPACITY = 750_000;
 
+  /** When a frame has more blocks than this, all of its are dropped: a guest may run one frame at any number of addresses. */
+  private static final int MAX_IN_FRAME = 4096;
+
   private final GuestMemory memory;
   private final List<Cpu> cpus = new ArrayList<>();
 
@@ -80,11 +83,16 @@ public final class CodeCache {
 
   private Block find(Cpu cpu, long va, long host) {
     int mfn = (int) (memory.machine(host) >>> GuestMemory.FRAME_SHIFT);
+    int looked = 0;
     for (Block b = byFrame[mfn]; b != null; b = next(b, mfn)) {
+      looked++;
       if (b.va == va && b.host == host && b.mode == cpu.mode && (b.secondPage == 0 || b.secondPage == secondPage(cpu, va))) {
         table[slot(va)] = b;
         return b;
       }
+    }
+    if (looked >= MAX_IN_FRAME) {
+      dropAll(mfn);
     }
     Block b = decode(cpu, va, host);
     table[slot(va)] = b;
@@ -199,11 +207,15 @@ public final class CodeCache {
 
   private void dropAll() {
     for (int mfn = 0; mfn < byFrame.length; mfn++) {
-      while (byFrame[mfn] != null) {
-        drop(byFrame[mfn]);
-      }
+      dropAll(mfn);
     }
     Arrays.fill(table, null);
+  }
+
+  private void dropAll(int mfn) {
+    while (byFrame[mfn] != null) {
+      drop(byFrame[mfn]);
+    }
   }
 
   private void unlink(Block b, int mfn) {
