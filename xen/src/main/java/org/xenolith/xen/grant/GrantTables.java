@@ -97,6 +97,7 @@ public final class GrantTables {
       if (!GuestAccess.copyIn(vcpu.cpu, at, raw, 0, size)) {
         return -Errno.EFAULT;
       }
+      domain.xen.countWork();
       operation.run(vcpu);
       if (!GuestAccess.copyOut(vcpu.cpu, at, raw, 0, size)) {
         return -Errno.EFAULT;

@@ -100,6 +100,7 @@ final class MemoryExchange {
   }
 
   private int exchangeChunk(Vcpu vcpu, long chunk, int inOrder, int inChunk, int outOrder, int outChunk, long limitMfn) {
+    mmu.xen().countWork();
     stolen.clear();
     fresh.clear();
     int rc = stealAll(vcpu, request.getLong(0) + (chunk << inChunk) * Long.BYTES, inOrder, 1 << inChunk);

@@ -75,6 +75,7 @@ final class MmuUpdate implements Hypercall {
     int n = 0;
     flush = false;
     for (; n < Math.min(count, BATCH); n++) {
+      mmu.xen().countWork();
       rc = request.read(cpu, requests + (long) n * REQUEST_SIZE, REQUEST_SIZE)
           ? update(domain, request.getLong(0), request.getLong(8), tableOwner, pageOwner)
           : -Errno.EFAULT;

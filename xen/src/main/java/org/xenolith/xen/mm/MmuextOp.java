@@ -63,6 +63,7 @@ final class MmuextOp implements Hypercall {
     int rc = 0;
     int n = 0;
     for (; n < Math.min(count, MmuUpdate.BATCH); n++) {
+      mmu.xen().countWork();
       rc = op.read(cpu, ops + (long) n * OP_SIZE, OP_SIZE) ? perform(vcpu, op.getInt(0), op.getLong(8), op.getLong(16)) : -Errno.EFAULT;
       if (rc != 0) {
         refusals.at("mmuext_op %d of %d".formatted(n, count));

@@ -133,6 +133,7 @@ final class PageTypes {
   }
 
   private int validate(long mfn, int type) {
+    xen.countWork();
     frames.setLinear(mfn, 0);
     frames.set(mfn, BUSY);
     int rc = type == SEGMENT_DESCRIPTORS ? descriptors.checkPage(mfn) : tables.promote(mfn, type, frames.owner(mfn));
@@ -178,6 +179,7 @@ final class PageTypes {
       if (type >= L1 && type <= L4) {
         frames.clear(mfn, VALIDATED);
         frames.set(mfn, BUSY);
+        xen.countWork();
         tables.demote(mfn, type);
         frames.clear(mfn, BUSY);
       }

@@ -67,6 +67,7 @@ final class Reservations {
     long n = start;
     long end = Math.min(count, start + MmuUpdate.BATCH);
     while (n < end && perform(vcpu, change, list == 0 ? 0 : list + n * Long.BYTES, order, flags)) {
+      mmu.xen().countWork();
       n++;
     }
     if (n < count && n == end) {

@@ -57,8 +57,7 @@ final class Multicall {
       if (!entry.read(vcpu.cpu, va, ENTRY)) {
         return -Errno.EFAULT;
       }
-      // Each entry counts like an exit, so that lists of calls meet limits and let time go on.
-      vcpu.domain.xen.clock.now++;
+      vcpu.domain.xen.countWork();
       long op = entry.getLong(0);
       for (int k = 0; k < 6; k++) {
         args[k] = entry.getLong(16 + 8 * k);

@@ -179,6 +179,7 @@ final class SystemCalls {
       if (!GuestAccess.copyIn(vcpu.cpu, va, arg.bytes, 0, n)) {
         return -Errno.EFAULT;
       }
+      domain.xen.countWork();
       sink.write(arg.bytes, n);
       va += n;
       count -= n;

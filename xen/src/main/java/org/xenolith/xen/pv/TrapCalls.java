@@ -34,6 +34,7 @@ final class TrapCalls {
       return 0;
     }
     for (int n = 0; n < MAX_ENTRIES; n++) {
+      vcpu.domain.xen.countWork();
       if (!arg.read(vcpu.cpu, va + 16L * n, 16)) {
         return -Errno.EFAULT;
       }

@@ -92,6 +92,16 @@ class HostileGuestTest {
   }
 
   @Test
+  void workThatOneHypercallMakesCountsForTheLimit() {
+    try (MicroGuest guest = new MicroGuest()) {
+      guest.call(MicroGuest.CONSOLE_IO, 0, 64 << 10, MicroGuest.DATA).powerOff();
+      guest.run(500);
+      assertThat(guest.machine().domain().shutdown).isEqualTo(Domain.RUNNING);
+      assertThat(guest.printed().length()).isBetween(32 << 10, 64 << 10);
+    }
+  }
+
+  @Test
   void aListOfCallsThatNeverEndsMeetsTheLimit() {
     try (MicroGuest guest = new MicroGuest()) {
       // Entries over all of the address space below Xen's: most are not mapped, so the list ends there.
