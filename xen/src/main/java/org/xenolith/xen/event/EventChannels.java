@@ -35,12 +35,14 @@ public final class EventChannels {
 
   private static final int STATUS_CLOSED = 0, STATUS_UNBOUND = 1, STATUS_INTERDOMAIN = 2, STATUS_VIRQ = 4, STATUS_IPI = 5;
 
-  /** A port of domain 0: the guest's port, or 0 while the guest's end is closed, and what runs when the guest sends. */
+  /** A port of domain 0: the guest's port at first and now, or 0 while the guest's end is closed, and what runs when the guest sends. */
   private static final class Dom0Port {
+    final int firstGuestPort;
     int guestPort;
     final Runnable onEvent;
 
     Dom0Port(int guestPort, Runnable onEvent) {
+      this.firstGuestPort = guestPort;
       this.guestPort = guestPort;
       this.onEvent = onEvent;
     }
@@ -94,11 +96,16 @@ public final class EventChannels {
     return port;
   }
 
-  /** Raises an event on a guest's port that {@link #connect} returned; dropped if the guest has closed its end. */
+  /**
+   * Raises an event on the guest's end of a connection, which the guest may have closed (then it is dropped) and bound to another port.
+   *
+   * @param port what {@link #connect} returned
+   */
   public void notify(int port) {
-    Channel channel = channel(port);
-    if (channel.state == State.INTERDOMAIN && channel.remoteDomid == DOMID_0) {
-      raise(channel);
+    for (Dom0Port end : dom0Ports) {
+      if (end.firstGuestPort == port && end.guestPort != 0) {
+        raise(channel(end.guestPort));
+      }
     }
   }
 

@@ -154,4 +154,19 @@ class EventChannelsTest {
     assertThat(f.call(EventFixture.SET_PRIORITY, port, 16)).isEqualTo(-EINVAL);
     assertThat(f.call(EventFixture.SET_PRIORITY, port, 0)).isZero();
   }
+
+  @Test
+  void eventsFollowAnEndThatTheGuestBindsToAnotherPort() {
+    int port = f.channels.connect(() -> {});
+    f.call(EventFixture.STATUS, SELF, port, 0, 0, 0, 0);
+    int remotePort = f.answer(5);
+    f.call(EventFixture.CLOSE, port);
+    int other = f.bindIpi(0);
+    assertThat(other).as("the guest's old port is something else now").isEqualTo(port);
+    assertThat(f.call(EventFixture.BIND_INTERDOMAIN, 0, remotePort, 0)).isZero();
+    int bound = f.answer(2);
+    f.memory.writeLong(EventFixture.PENDING, 0);
+    f.channels.notify(port);
+    assertThat(f.memory.readLong(EventFixture.PENDING)).isEqualTo(1L << bound);
+  }
 }
