@@ -43,8 +43,8 @@ public final class FrameTable {
   /** A machine-to-physical entry that says nothing (INVALID_M2P_ENTRY). */
   public static final long INVALID_PFN = -1L;
 
-  /** The most that a type count may reach (PGT_count_mask). */
-  public static final int MAX_TYPE_COUNT = Integer.MAX_VALUE;
+  /** The most that a count of references, or of those to a type, may reach (PGC_count_mask, PGT_count_mask). */
+  public static final int MAX_COUNT = Integer.MAX_VALUE;
 
   private static final String[] TYPE_NAMES = {"none", "L1", "L2", "L3", "L4", "descriptors", "shared", "writable"};
 

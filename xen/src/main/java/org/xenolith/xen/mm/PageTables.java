@@ -105,7 +105,10 @@ final class PageTables {
       String why = "L1 entry %s maps a frame that is not d%d's (%s)".formatted(Pte.hex(entry), pageOwner, frames.describe(mfn));
       return refusals.refuse("R8", Errno.EBUSY, mfn, why);
     }
-    frames.setCount(mfn, frames.count(mfn) + 1);
+    rc = types.addReference(mfn);
+    if (rc != 0) {
+      return rc;
+    }
     if ((entry & Pte.WRITABLE) != 0 && types.getType(mfn, FrameTable.WRITABLE) != 0) {
       types.putPage(mfn);
       String why = "L1 entry %s maps a frame writable that is in use as something else (%s)";

@@ -53,7 +53,16 @@ final class PageTypes {
     if (frames.count(mfn) == 0 || frames.owner(mfn) != domid) {
       return refusals.refuse("R8", Errno.EINVAL, mfn, "%s is not d%d's".formatted(frames.describe(mfn), domid));
     }
-    frames.setCount(mfn, frames.count(mfn) + 1);
+    return addReference(mfn);
+  }
+
+  /** Takes one more reference to a frame that has some. */
+  int addReference(long mfn) {
+    int count = frames.count(mfn);
+    if (count == FrameTable.MAX_COUNT) {
+      return refusals.refuse("R2", Errno.EINVAL, mfn, "too many references to " + frames.describe(mfn));
+    }
+    frames.setCount(mfn, count + 1);
     return 0;
   }
 
@@ -96,7 +105,7 @@ final class PageTypes {
   int getType(long mfn, int type) {
     int uses = frames.typeCount(mfn);
     int current = frames.type(mfn);
-    if (uses == FrameTable.MAX_TYPE_COUNT) {
+    if (uses == FrameTable.MAX_COUNT) {
       return refusals.refuse("R2", Errno.EINVAL, mfn, "too many uses of " + frames.describe(mfn));
     }
     if (uses > 0) {
