@@ -121,7 +121,7 @@ final class FpuState {
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
-    checkWritable(c, va, size, 1);
+    checkWritable(c, va, size, wide ? 4 : 2);
     X87Images.save(c.x87.state, c.fpuImage, wide);
     write(c, va, size, 1);
     c.x87.state.initialize();
@@ -133,12 +133,12 @@ final class FpuState {
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
-    checkReadable(c, va, size, 1);
+    checkReadable(c, va, size, wide ? 4 : 2);
     read(c, va, size, 1);
     X87Images.restore(c.x87.state, c.fpuImage, wide);
   }
 
-  /** #UD by CR0.EM, #NM by CR0.TS, #GP unless aligned; the operand's address. */
+  /** #UD by CR0.EM, #NM by CR0.TS, #GP unless aligned; the operand's address. The end of the area faults before its beginning. */
   private static long fxArea(Cpu c, Instruction i) {
     if ((c.cr0 & Cpu.CR0_EM) != 0) {
       throw c.fault(Fault.UD);
@@ -147,8 +147,9 @@ final class FpuState {
       throw c.fault(Fault.NM);
     }
     long va = c.ea(i);
-    if ((va & 15) != 0) {
-      throw c.fault(Fault.GP, 0);
+    if ((va & 15) != 0 && Mmu.canonical(va)) {
+      // AMD's processors look at the alignment of its doublewords first.
+      throw c.mmu.checksAlignment() && (va & 3) != 0 ? c.fault(Fault.AC, 0) : c.fault(Fault.GP, 0);
     }
     return va;
   }
@@ -160,20 +161,22 @@ final class FpuState {
 
   private static void fxsave(Cpu c, Instruction i) {
     long va = fxArea(c, i);
-    checkWritable(c, va, FXSAVE_SIZE, 8);
+    c.mmu.checkWritable(va + FXSAVE_SIZE - 1, 1);
+    c.mmu.checkWritable(va, 8);
     long[] image = c.fpuImage;
     Arrays.fill(image, 0);
     X87Images.fxsave(c.x87.state, image, i.width == 8);
     image[X87Images.FXSAVE_MXCSR / 8] = c.vector.floats.mxcsr | (long) Mxcsr.WRITABLE << 32;
     int end = xmmEnd(i);
     System.arraycopy(c.xmm, 0, image, X87Images.FXSAVE_XMM / 8, (end - X87Images.FXSAVE_XMM) / 8);
-    write(c, va, i.mode == CpuMode.LONG64 ? X87Images.FXSAVE_WRITTEN : end, 8);
+    write(c, va, end, 8);
   }
 
   /** #GP if MXCSR in the image has a reserved bit set; then nothing is restored. */
   private static void fxrstor(Cpu c, Instruction i) {
     long va = fxArea(c, i);
-    checkReadable(c, va, FXSAVE_SIZE, 8);
+    c.mmu.checkReadable(va + FXSAVE_SIZE - 1, 1);
+    c.mmu.checkReadable(va, 8);
     int end = xmmEnd(i);
     read(c, va, end, 8);
     long[] image = c.fpuImage;

@@ -229,6 +229,11 @@ public final class Mmu {
   }
 
   /** #AC for an operand of 16 bytes where alignment is checked; an address that is not canonical has a fault of its own. */
+  /** Whether data accesses that are not aligned fault (#AC): privilege level 3 with RFLAGS.AC and CR0.AM. */
+  boolean checksAlignment() {
+    return checkAlignment;
+  }
+
   private void checkAlignment16(long va) {
     if (checkAlignment && (va & 15) != 0 && canonical(va) && canonical(va + 15)) {
       throw cpu.fault(Fault.AC, 0);

@@ -8,9 +8,6 @@ public final class X87Images {
   /** Sizes in bytes for operand sizes of 16 and 32 bits. */
   public static final int ENVIRONMENT_16 = 14, ENVIRONMENT_32 = 28, SAVE_16 = 94, SAVE_32 = 108;
 
-  /** Bytes of the FXSAVE image that FXSAVE writes in 64-bit mode; the rest of the 512 is the program's. */
-  public static final int FXSAVE_WRITTEN = 464;
-
   /** Where MXCSR, its mask and the first registers are in the FXSAVE image. */
   public static final int FXSAVE_MXCSR = 24, FXSAVE_MXCSR_MASK = 28, FXSAVE_ST = 32, FXSAVE_XMM = 160;
 
