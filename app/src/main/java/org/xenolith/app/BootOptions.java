@@ -102,6 +102,12 @@ final class BootOptions {
   Path trace;
 
   @Option(
+      names = "--page-tables",
+      paramLabel = "FILE",
+      description = "Write what the kernel's page tables map when the run ends: ranges with their frames and rights, one a line.")
+  Path pageTables;
+
+  @Option(
       names = "--summary",
       paramLabel = "FORM",
       defaultValue = "text",

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.xenolith.app.console.GuestSession;
+import org.xenolith.app.report.WholeFile;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import org.xenolith.insight.InstructionTrace;
@@ -20,6 +21,7 @@ import org.xenolith.insight.Tally;
 import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.build.BuildException;
+import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
 
 /** Runs a kernel as a PV guest: where the options and the session meet Xen. */
@@ -28,6 +30,7 @@ final class PvRun {
   private final GuestSession session;
   private final Names names;
   private final Tally tally;
+  private final WholeFile pageTables;
   private final long startNs = System.nanoTime();
 
   private PvRun(BootPlan plan, GuestSession session) {
@@ -35,6 +38,7 @@ final class PvRun {
     this.session = session;
     this.names = new SymbolNames(plan.image()::symbols);
     this.tally = new Tally(names);
+    this.pageTables = plan.options().pageTables == null ? null : new WholeFile("--page-tables", plan.options().pageTables);
   }
 
   /**
@@ -58,6 +62,10 @@ final class PvRun {
       RunOutcome outcome;
       try (SessionLink link = new SessionLink(machine, session)) {
         outcome = machine.run(plan.options().limit());
+      }
+      if (pageTables != null) {
+        long rootMfn = machine.domain().vcpus.getFirst().kernelRootMfn;
+        pageTables.write(PageTableDump.of(machine.xen().memory, machine.xen().frames, rootMfn));
       }
       return report(machine, outcome);
     } catch (UncheckedIOException e) {

@@ -88,6 +88,14 @@ class BootTest {
   }
 
   @Test
+  void pageTablesAreDumpedAsTheyAreAtTheEnd() throws Exception {
+    Path tables = temp.resolve("tables");
+    run("--initrd", initrd, "--max-instructions", "1000", "--page-tables", tables.toString());
+    // Xen's table of frames, and the kernel's text where it linked itself.
+    assertThat(Files.readString(tables)).contains("ffff800000000000").contains("ffffffff81000000");
+  }
+
+  @Test
   void traceHoldsEveryInstruction() throws Exception {
     Path trace = temp.resolve("trace");
     run("--initrd", initrd, "--max-instructions", "1000", "--trace", trace.toString());
