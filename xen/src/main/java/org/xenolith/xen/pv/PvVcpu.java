@@ -132,6 +132,9 @@ public final class PvVcpu implements Scheduler.Runner {
         }
       }
       case Exit.Exception e -> {
+        if (e.vector() != Fault.DB && e.vector() != Fault.BP && e.vector() != Fault.OF) {
+          markFault();
+        }
         exception(e.vector(), e.errorCode(), e.address());
       }
       case Exit.SoftwareInterrupt i -> {
@@ -246,6 +249,9 @@ public final class PvVcpu implements Scheduler.Runner {
       entry.inject(vector, Fault.NO_ERROR_CODE);
       return;
     }
+    if (vector != 0x80) {
+      markFault();
+    }
     boolean allowed = vector == 0x80
         ? pv.trapAddress[vector] != 0 || permitted(vector)
         : permitted(vector);
@@ -255,6 +261,11 @@ public final class PvVcpu implements Scheduler.Runner {
     } else {
       entry.inject(Fault.GP, vector << 3 | 2);
     }
+  }
+
+  /** A fault's frame has RF set, so that the instruction's breakpoint does not strike again (AMD64 APM volume 2, section 8.1.4). */
+  private void markFault() {
+    cpu.setRflags(cpu.rflags() | Cpu.RF);
   }
 
   private boolean permitted(int vector) {
