@@ -28,7 +28,6 @@ final class Exemptions {
   static {
     exempt("enters the host's kernel", "SYSCALL", "SYSENTER");
     exempt("its result is the processor's identity", "CPUID");
-    exempt("which bits of MXCSR are reserved depends on the processor", "LDMXCSR", "FXRSTOR");
     exempt("its result is the time", "RDTSC", "RDTSCP");
     exempt("approximation that differs between processors", "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS");
     exempt("transcendental: a method of our own, see its own test", "FSIN", "FCOS", "FSINCOS", "FPTAN", "FPATAN", "F2XM1", "FYL2X",

@@ -6,6 +6,7 @@ import java.util.HexFormat;
 final class FxState {
   private static final int LAST_INSTRUCTION = 6;
   private static final int LAST_INSTRUCTION_END = 24;
+  static final int MXCSR = 24;
   static final int MXCSR_MASK = 28;
   private static final int USED = 416;
 

@@ -13,6 +13,7 @@ import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
+import org.xenolith.isa.OperandKind;
 
 /** Compares what the two sides made of a case. */
 final class Oracle {
@@ -86,21 +87,25 @@ final class Oracle {
     return found;
   }
 
+  /** The flags that need not agree: none when the instruction did not finish, and for shifts those that the count itself leaves open. */
   private static long undefinedFlags(Instruction i, Case host) {
     Encoding row = i.encoding;
     boolean finished = host.ripAfter() == i.next() + 1;
     if (!finished) {
       return 0;
     }
-    long undefined = row.flagsUndefined;
-    if (row.has(Encoding.COUNT)) {
-      undefined |= Cpu.OF;
+    if (!row.has(Encoding.COUNT)) {
+      return row.flagsUndefined;
     }
-    if ((row.mnemonic == Mnemonic.SHLD || row.mnemonic == Mnemonic.SHRD) && i.width == 2) {
-      // A count over 16 leaves all of them undefined.
-      undefined |= Cpu.ARITHMETIC;
+    OperandKind last = i.kind2 == OperandKind.NONE ? i.kind1 : i.kind2;
+    long count = (last == OperandKind.IMM ? i.imm : host.register(Cpu.RCX)) & (i.width == 8 ? 63 : 31);
+    if (count == 0) {
+      return 0;
     }
-    return undefined;
+    if ((row.mnemonic == Mnemonic.SHLD || row.mnemonic == Mnemonic.SHRD) && count > 8L * i.width) {
+      return Cpu.ARITHMETIC;
+    }
+    return count == 1 ? row.flagsUndefined : row.flagsUndefined | Cpu.OF;
   }
 
   private static long base(Case c, int register) {
