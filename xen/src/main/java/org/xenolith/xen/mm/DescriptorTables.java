@@ -6,6 +6,7 @@ import static org.xenolith.xen.mm.FrameTable.WRITABLE;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
 
 /**
@@ -19,7 +20,7 @@ public final class DescriptorTables {
   private final PvMmu mmu;
   private final PageTypes types;
   private final Refusals refusals;
-  private final GuestBuffer frameList = new GuestBuffer(16 * Long.BYTES);
+  private final GuestStruct frameList = new GuestStruct(16 * Long.BYTES);
   private final long[] wanted = new long[16];
 
   DescriptorTables(PvMmu mmu) {

@@ -9,6 +9,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
 
 /**
@@ -25,8 +26,8 @@ final class MemoryExchange {
   private final FrameTable frames;
   private final FrameAllocator allocator;
   private final Refusals refusals;
-  private final GuestBuffer request = new GuestBuffer(SIZE);
-  private final GuestBuffer extent = new GuestBuffer(8);
+  private final GuestStruct request = new GuestStruct(SIZE);
+  private final GuestStruct extent = new GuestStruct(8);
   private final List<Long> stolen = new ArrayList<>();
   private final List<Long> fresh = new ArrayList<>();
 

@@ -6,6 +6,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
 
@@ -36,7 +37,7 @@ public final class MemoryOp implements Hypercall {
   private final Refusals refusals;
   private final Reservations reservations;
   private final MemoryExchange exchange;
-  private final GuestBuffer buffer = new GuestBuffer(64);
+  private final GuestStruct buffer = new GuestStruct(64);
 
   MemoryOp(PvMmu mmu) {
     this.mmu = mmu;

@@ -9,6 +9,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
 
@@ -27,7 +28,7 @@ final class MmuUpdate implements Hypercall {
   private final FrameTable frames;
   private final PageTypes types;
   private final Refusals refusals;
-  private final GuestBuffer request = new GuestBuffer(REQUEST_SIZE);
+  private final GuestStruct request = new GuestStruct(REQUEST_SIZE);
   private boolean flush;
 
   MmuUpdate(PvMmu mmu) {

@@ -9,6 +9,7 @@ import org.xenolith.cpu.Mmu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
 
@@ -26,7 +27,7 @@ final class MmuextOp implements Hypercall {
   private final FrameTable frames;
   private final PageTypes types;
   private final Refusals refusals;
-  private final GuestBuffer op = new GuestBuffer(OP_SIZE);
+  private final GuestStruct op = new GuestStruct(OP_SIZE);
   private final VcpuMask mask = new VcpuMask();
 
   MmuextOp(PvMmu mmu) {

@@ -5,6 +5,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
 
 /**
@@ -36,8 +37,8 @@ final class Reservations {
   private final PvMmu mmu;
   private final FrameTable frames;
   private final Refusals refusals;
-  private final GuestBuffer reservation = new GuestBuffer(STRUCTURE_SIZE);
-  private final GuestBuffer extent = new GuestBuffer(8);
+  private final GuestStruct reservation = new GuestStruct(STRUCTURE_SIZE);
+  private final GuestStruct extent = new GuestStruct(8);
 
   Reservations(PvMmu mmu) {
     this.mmu = mmu;

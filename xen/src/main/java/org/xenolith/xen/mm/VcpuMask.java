@@ -3,12 +3,13 @@ package org.xenolith.xen.mm;
 import java.util.BitSet;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
 
 /** Vcpus that a guest names by a bitmap, to have their TLBs flushed (vcpumask_to_pcpumask, arch/x86/mm.c). */
 final class VcpuMask {
   private final BitSet vcpus = new BitSet();
-  private final GuestBuffer word = new GuestBuffer(8);
+  private final GuestStruct word = new GuestStruct(8);
 
   void only(Vcpu vcpu) {
     vcpus.clear();

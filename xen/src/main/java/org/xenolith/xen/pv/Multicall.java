@@ -3,6 +3,7 @@ package org.xenolith.xen.pv;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
 
@@ -67,7 +68,7 @@ final class Multicall {
         return restOf(vcpu, va, count - n);
       }
       entry.putLong(8, result);
-      boolean written = GuestAccess.copyOut(vcpu.cpu, va + 8, entry.bytes, 8, 8);
+      boolean written = entry.write(vcpu.cpu, va + 8, 8, 8);
       if (op == IRET) {
         return result;
       }
@@ -88,7 +89,7 @@ final class Multicall {
     }
     int length = 8 * vcpu.rest.length;
     vcpu.rest = null;
-    if (!GuestAccess.copyOut(vcpu.cpu, va + 16, entry.bytes, 16, length)) {
+    if (!entry.write(vcpu.cpu, va + 16, 16, length)) {
       return -Errno.EFAULT;
     }
     vcpus[vcpu.id].continueHypercall(NUMBER, va, left);

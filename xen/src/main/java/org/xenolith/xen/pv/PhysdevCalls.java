@@ -4,6 +4,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.mm.PvMmu;

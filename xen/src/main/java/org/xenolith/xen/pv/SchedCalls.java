@@ -3,6 +3,7 @@ package org.xenolith.xen.pv;
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
 

@@ -3,7 +3,7 @@ package org.xenolith.xen.pv;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
-import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
@@ -176,11 +176,11 @@ final class SystemCalls {
         return 0;
       }
       int n = (int) Math.min(count, CONSOLE_CHUNK);
-      if (!GuestAccess.copyIn(vcpu.cpu, va, arg.bytes, 0, n)) {
+      if (!arg.read(vcpu.cpu, va, n)) {
         return -Errno.EFAULT;
       }
       domain.xen.countWork();
-      sink.write(arg.bytes, n);
+      sink.write(arg.bytes(), n);
       va += n;
       count -= n;
     }

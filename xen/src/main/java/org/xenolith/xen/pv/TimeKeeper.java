@@ -3,7 +3,7 @@ package org.xenolith.xen.pv;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.Domain;
-import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.event.EventChannels;
@@ -68,7 +68,7 @@ public final class TimeKeeper {
     if (vcpu.vcpuInfoPa != 0) {
       long pa = vcpu.vcpuInfoPa + Vcpu.TIME;
       putTime(xen.memory.readInt(pa));
-      xen.memory.write(pa, area.bytes, 0, TIME_SIZE);
+      xen.memory.write(pa, area.bytes(), 0, TIME_SIZE);
     }
     writeTimeArea();
   }
@@ -131,7 +131,7 @@ public final class TimeKeeper {
         area.putLong(16 + 8 * n, vcpu.runstateTime[n]);
       }
       boolean flag = (vcpu.domain.assists & Domain.ASSIST_RUNSTATE_UPDATE_FLAG) != 0;
-      if (flag && !GuestAccess.copyOut(vcpu.cpu, va + 8, area.bytes, 8, 8)) {
+      if (flag && !area.write(vcpu.cpu, va + 8, 8, 8)) {
         return;
       }
       area.putLong(8, vcpu.runstateSince);
