@@ -53,7 +53,7 @@ final class BootCommand implements Callable<Integer> {
     KernelImage image = context.image(kernel);
     BootPlan plan = new BootPlan(image, initrd(), options);
     try (GuestSession session = session()) {
-      RunReport report = PvRun.run(plan, session);
+      RunReport report = BootRun.run(plan, session);
       session.leaveTerminal();
       report.postMortem().forEach(context.err()::println);
       if (file != null) {

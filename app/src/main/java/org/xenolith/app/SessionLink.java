@@ -2,7 +2,7 @@ package org.xenolith.app;
 
 import java.util.Arrays;
 import org.xenolith.app.console.GuestSession;
-import org.xenolith.xen.pv.PvMachine;
+import org.xenolith.machine.Computer;
 
 /**
  * A thread beside a running machine that carries what a person does to it: keys typed, the wish to end. Nothing that it does reaches a
@@ -11,12 +11,12 @@ import org.xenolith.xen.pv.PvMachine;
 final class SessionLink implements AutoCloseable {
   private static final long LOOK_EVERY_NS = 20_000_000;
 
-  private final PvMachine machine;
+  private final Computer machine;
   private final GuestSession session;
   private final Thread thread;
   private volatile boolean closed;
 
-  SessionLink(PvMachine machine, GuestSession session) {
+  SessionLink(Computer machine, GuestSession session) {
     this.machine = machine;
     this.session = session;
     this.thread = Thread.ofPlatform().daemon().name("session").start(this::run);

@@ -98,6 +98,21 @@ public final class Cpu {
   public final GuestMemory memory;
   final CodeCache code;
 
+  /**
+   * Whether what runs here owns privilege level 0: bare metal, a hardware container. Otherwise a hypervisor does, and whatever would reach
+   * level 0 (SYSCALL, interrupts, exceptions) is an exit for it.
+   */
+  public boolean ownsRing0;
+
+  /** Whether VMMCALL is an exit; otherwise #UD. */
+  public boolean hypercalls;
+
+  /** Ports, the interrupt controller's priority, and model-specific registers that are not this processor's own. */
+  public Platform platform = Platform.NONE;
+
+  /** What translates guest-physical addresses further, or null: they are machine addresses. */
+  public SecondStage secondStage;
+
   /** Where selectors are looked up. */
   public Descriptors descriptors = Descriptors.NONE;
 

@@ -26,6 +26,27 @@ public sealed interface Exit {
   /** SYSENTER. RIP is at the instruction. */
   record Sysenter() implements Exit {}
 
+  /** HLT at privilege level 0. RIP is behind the instruction; it goes on with the next interrupt, NMI or INIT. */
+  record Halt() implements Exit {}
+
+  /**
+   * At this instruction boundary the processor takes an interrupt: one is asserted ({@link Cpu#assertInterrupt}), RFLAGS.IF is set and no
+   * shadow of STI or MOV SS holds it back. Only of processors that own privilege level 0.
+   */
+  record Interrupt() implements Exit {}
+
+  /** Likewise an NMI, which IF does not hold back but an NMI not yet returned from (IRET) does. */
+  record NonMaskable() implements Exit {}
+
+  /** VMMCALL, where a hypervisor listens ({@link Cpu#hypercalls}). RIP is behind the instruction. */
+  record Hypercall() implements Exit {}
+
+  /**
+   * The second stage of translation does not allow an access (guest-physical address, and {@link Mmu#READ}, WRITE or FETCH). RIP is at the
+   * instruction, of which nothing has happened.
+   */
+  record SecondStageViolation(long gpa, int access) implements Exit {}
+
   /** Something a real processor has and this one does not yet. RIP is at the instruction. {@code what} names it. */
   record Unimplemented(String what) implements Exit {}
 }

@@ -4,17 +4,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.xenolith.xen.Breach;
 import org.xenolith.xen.Observer;
 import org.xenolith.xen.Vcpu;
 
-/** Counts the faults that reach a guest, and gathers what was refused to it: the same rule broken in the same function is kept once. */
+/** Gathers what was refused to a guest: the same rule broken in the same function is kept once. */
 public final class Tally implements Observer {
-  private static final String[] VECTORS = {
-    "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "9", "#TS", "#NP", "#SS", "#GP", "#PF", "15", "#MF", "#AC", "#MC", "#XM"
-  };
-
   /** A guest may break rules without end, at ever new places. */
   private static final int MOST_PLACES = 1000;
 
@@ -32,17 +27,11 @@ public final class Tally implements Observer {
   }
 
   private final Names names;
-  private final long[] faults = new long[256];
   private final Map<Place, Refused> refused = new LinkedHashMap<>();
 
   /** @param names for the guest's addresses */
   public Tally(Names names) {
     this.names = names;
-  }
-
-  @Override
-  public void fault(Vcpu vcpu, int vector, int errorCode, long address) {
-    faults[vector & 0xff]++;
   }
 
   @Override
@@ -56,17 +45,6 @@ public final class Tally implements Observer {
     if (known != null) {
       known.times++;
     }
-  }
-
-  /** How often each vector was delivered, by its mnemonic or number. */
-  public Map<String, Long> faults() {
-    Map<String, Long> map = new TreeMap<>();
-    for (int vector = 0; vector < faults.length; vector++) {
-      if (faults[vector] != 0) {
-        map.put(vector < VECTORS.length ? VECTORS[vector] : Integer.toString(vector), faults[vector]);
-      }
-    }
-    return map;
   }
 
   /** What was refused, each place once, in the order of the first time. */

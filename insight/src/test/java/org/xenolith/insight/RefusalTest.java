@@ -18,7 +18,7 @@ import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
-import org.xenolith.xen.RunOutcome;
+import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.pv.PvMachine;
 
 /**

@@ -2,6 +2,7 @@ package org.xenolith.xen.console;
 
 import java.util.Arrays;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.machine.Computer;
 import org.xenolith.xen.event.EventChannels;
 
 /**
@@ -10,12 +11,6 @@ import org.xenolith.xen.event.EventChannels;
  * caller chooses; what the ring has no room for waits until the guest has read.
  */
 public final class PvConsole {
-  /** Receives what the guest prints, within the guest's hypercall; {@code bytes} is used again afterwards. */
-  @FunctionalInterface
-  public interface Sink {
-    void write(byte[] bytes, int length);
-  }
-
   /** Offsets and sizes in struct xencons_interface. */
   private static final int IN = 0, IN_SIZE = 1024, OUT = 1024, OUT_SIZE = 2048;
 
@@ -24,7 +19,7 @@ public final class PvConsole {
 
   private final GuestMemory memory;
   private final EventChannels channels;
-  private final Sink sink;
+  private final Computer.Sink sink;
   private final long page;
   private final int port;
   private final byte[] buffer = new byte[OUT_SIZE];
@@ -35,7 +30,7 @@ public final class PvConsole {
    *
    * @param mfn the frame of the ring, zero-filled, the guest's for as long as it runs
    */
-  public PvConsole(GuestMemory memory, long mfn, EventChannels channels, Sink sink) {
+  public PvConsole(GuestMemory memory, long mfn, EventChannels channels, Computer.Sink sink) {
     this.memory = memory;
     this.channels = channels;
     this.sink = sink;

@@ -6,24 +6,19 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.xenolith.cpu.AmdModel;
 import org.xenolith.cpu.Bus;
-import org.xenolith.cpu.Clock;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.image.KernelImage;
-import org.xenolith.machine.EventQueue;
+import org.xenolith.machine.Computer;
 import org.xenolith.machine.HostMemory;
-import org.xenolith.machine.Scheduler;
+import org.xenolith.machine.RunDigest;
+import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Observer;
-import org.xenolith.xen.RunDigest;
-import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.build.PvBuilder;
 import org.xenolith.xen.build.PvDomain;
@@ -36,7 +31,7 @@ import org.xenolith.xen.xenstore.StoreRing;
 import org.xenolith.xen.xenstore.XenStore;
 
 /** A whole machine with Xen and one PV domain on it, from the kernel's image to the end of its run. */
-public final class PvMachine implements AutoCloseable {
+public final class PvMachine extends Computer {
   /** The most vcpus: those whose state fits into struct shared_info (XEN_LEGACY_MAX_VCPUS, public header arch-x86/xen.h). */
   public static final int MAX_VCPUS = 32;
 
@@ -69,15 +64,9 @@ public final class PvMachine implements AutoCloseable {
   private final Hypervisor xen;
   private final Domain domain;
   private final PvVcpu[] vcpus;
-  private final RunDigest digest = new RunDigest();
-  private final Scheduler scheduler;
   private final PvConsole console;
   private final XenStore store = new XenStore();
   private final PvDomain built;
-  private final ConcurrentLinkedQueue<byte[]> typed = new ConcurrentLinkedQueue<>();
-  private final Semaphore attention = new Semaphore(0);
-  private boolean interactive;
-  private boolean finished;
 
   /**
    * Makes a machine with a domain that is about to run its first instruction.
@@ -87,16 +76,15 @@ public final class PvMachine implements AutoCloseable {
    * @param observer sees what Xen does
    * @throws org.xenolith.xen.build.BuildException if the domain cannot be built
    */
-  public PvMachine(Setup setup, PvConsole.Sink sink, PvConsole.Sink log, Observer observer) {
+  public PvMachine(Setup setup, Sink sink, Sink log, Observer observer) {
     if (setup.vcpus() < 1 || setup.vcpus() > MAX_VCPUS || setup.memoryBytes() > MAX_MEMORY) {
       throw new IllegalArgumentException(setup.vcpus() + " vcpus and " + setup.memoryBytes() + " bytes are more than a PV guest has here");
     }
     host = HostMemory.reserve(PvBuilder.machineFrames(setup.memoryBytes()) << GuestMemory.FRAME_SHIFT);
     try {
       GuestMemory memory = new GuestMemory(host.segment());
-      Clock clock = new Clock();
       CodeCache code = new CodeCache(memory);
-      xen = new Hypervisor(memory, clock, new EventQueue(), code, observer);
+      xen = new Hypervisor(memory, clock, events, code, observer);
       xen.stopOnUnknown = setup.stopOnUnknown();
       domain = new Domain(xen, DOMID);
       domain.handle = UUID.nameUUIDFromBytes(Long.toHexString(setup.seed()).getBytes(StandardCharsets.US_ASCII));
@@ -112,7 +100,7 @@ public final class PvMachine implements AutoCloseable {
         vcpus[n] = new PvVcpu(vcpu, ports, digest);
       }
       domain.channels = new EventChannels(domain, frames());
-      PvConsole.Sink all =
+      Sink all =
           (bytes, length) -> {
             digest.console(RING, bytes, length);
             observer.console(bytes, length);
@@ -144,7 +132,7 @@ public final class PvMachine implements AutoCloseable {
         v.time.setPeriodic(10_000_000L);
       }
       vcpus[0].time.enter(TimeKeeper.RUNNABLE);
-      scheduler = new Scheduler(clock, xen.events, List.of(vcpus), this::idle);
+      schedule(List.of(vcpus));
     } catch (RuntimeException e) {
       host.close();
       throw e;
@@ -172,7 +160,7 @@ public final class PvMachine implements AutoCloseable {
     }
   }
 
-  private void registerHypercalls(PvConsole.Sink sink) {
+  private void registerHypercalls(Sink sink) {
     ProcessorCalls.register(xen.hypercalls);
     new TrapCalls().register(xen.hypercalls);
     new SchedCalls(domain, vcpus).register(xen.hypercalls);
@@ -192,54 +180,32 @@ public final class PvMachine implements AutoCloseable {
 
   // ---- Running ----
 
-  /**
-   * Runs the domain to its end.
-   *
-   * @param maxInstructions counts to run for at most; time in which every vcpu waits is not counted
-   */
+  @Override
   public RunOutcome run(long maxInstructions) {
-    Scheduler.End end = scheduler.run(maxInstructions, this::over);
+    RunOutcome outcome = super.run(maxInstructions);
     if (domain.shutdown != Domain.RUNNING) {
       console.drain();
     }
-    return outcome(end, maxInstructions);
+    return outcome;
   }
 
-  private boolean over() {
-    byte[] bytes;
-    while ((bytes = typed.poll()) != null) {
-      console.type(bytes);
-    }
+  @Override
+  protected boolean hasEnded() {
     return domain.shutdown != Domain.RUNNING || xen.unimplemented != null;
   }
 
-  /** Lets idle time pass as fast as it does for the person at the keyboard, until a key is pressed or the run is stopped. */
-  private long idle(long nanoseconds) {
-    if (!interactive) {
-      return Scheduler.Idle.SKIP.pass(nanoseconds);
-    }
-    long start = System.nanoTime();
-    try {
-      attention.tryAcquire(nanoseconds, TimeUnit.NANOSECONDS);
-      attention.drainPermits();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      scheduler.stop();
-    }
-    return Math.min(nanoseconds, System.nanoTime() - start);
+  @Override
+  protected void typed(byte[] bytes) {
+    console.type(bytes);
   }
 
-  private RunOutcome outcome(Scheduler.End end, long limit) {
+  @Override
+  protected RunOutcome ended() {
     if (xen.unimplemented != null) {
       return new RunOutcome(RunOutcome.Kind.UNIMPLEMENTED, xen.unimplemented);
     }
     return switch (domain.shutdown) {
-      case Domain.RUNNING ->
-          switch (end) {
-            case LIMIT -> new RunOutcome(RunOutcome.Kind.LIMIT, "the limit of " + limit + " instructions was reached");
-            case DEADLOCK -> new RunOutcome(RunOutcome.Kind.DEADLOCK, "every vcpu waits, and nothing will wake one");
-            case STOPPED -> new RunOutcome(RunOutcome.Kind.STOPPED, "stopped");
-          };
+      case Domain.RUNNING -> null;
       case Domain.SHUTDOWN_POWEROFF -> new RunOutcome(RunOutcome.Kind.POWEROFF, "the guest powered off");
       case Domain.SHUTDOWN_REBOOT -> new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reboot");
       case Domain.SHUTDOWN_SUSPEND -> new RunOutcome(RunOutcome.Kind.SUSPEND, "the guest suspended itself");
@@ -249,26 +215,6 @@ public final class PvMachine implements AutoCloseable {
         yield new RunOutcome(RunOutcome.Kind.CRASH, why != null ? why : "the guest shut down with reason " + domain.shutdown);
       }
     };
-  }
-
-  /**
-   * Says that a person types: idle time takes as long as it does, and a guest that waits for ever waits for a key. To be called before the
-   * run, which then does not repeat.
-   */
-  public void interactive() {
-    interactive = true;
-  }
-
-  /** Ends the run soon; from any thread. */
-  public void stop() {
-    scheduler.stop();
-    attention.release();
-  }
-
-  /** Types on the guest's keyboard; from any thread. Such a run does not repeat. */
-  public void type(byte[] bytes) {
-    typed.add(bytes.clone());
-    attention.release();
   }
 
   // ---- What was seen ----
@@ -288,26 +234,27 @@ public final class PvMachine implements AutoCloseable {
     return built;
   }
 
-  /** Instructions retired by all vcpus. */
-  public long instructions() {
-    long sum = 0;
-    for (PvVcpu v : vcpus) {
-      sum += v.vcpu.cpu.retired;
-    }
-    return sum;
+  @Override
+  public List<Cpu> cpus() {
+    return domain.vcpus.stream().map(v -> v.cpu).toList();
   }
 
-  /** Virtual time since the start in ns. */
-  public long virtualNanoseconds() {
-    return xen.clock.now;
+  @Override
+  public GuestMemory memory() {
+    return xen.memory;
   }
 
-  /** How often each hypercall was issued. */
+  @Override
+  public String state(int processor) {
+    return vcpus[processor].vcpu.state.name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
   public Map<String, Long> hypercalls() {
     return xen.hypercalls.counts();
   }
 
-  /** How often the guest was left, by kind, and how often it was told of events. */
+  @Override
   public Map<String, Long> exits() {
     Map<String, Long> map = new TreeMap<>();
     for (PvVcpu v : vcpus) {
@@ -324,7 +271,7 @@ public final class PvMachine implements AutoCloseable {
     return map;
   }
 
-  /** How often each vector was delivered to the guest. */
+  @Override
   public Map<Integer, Long> faults() {
     Map<Integer, Long> map = new TreeMap<>();
     for (PvVcpu v : vcpus) {
@@ -337,30 +284,11 @@ public final class PvMachine implements AutoCloseable {
     return map;
   }
 
-  /** What the TLBs did. */
-  public Map<String, Long> tlb() {
-    Map<String, Long> map = new TreeMap<>();
-    String[] names = {"fills", "walk_references", "flushes", "page_flushes"};
+  @Override
+  protected void digestEnd(RunDigest digest) {
     for (PvVcpu v : vcpus) {
-      long[] values = v.vcpu.cpu.tlbStatistics();
-      for (int n = 0; n < names.length; n++) {
-        map.merge(names[n], values[n], Long::sum);
-      }
+      digest.delivered(v.entry.deliveries);
     }
-    return map;
-  }
-
-  /** The digest of the finished run. Registers and memory are part of it from the first call on. */
-  public String digest() {
-    if (!finished) {
-      finished = true;
-      for (PvVcpu v : vcpus) {
-        digest.delivered(v.entry.deliveries);
-        digest.registers(v.vcpu.cpu);
-      }
-      digest.memory(xen.memory);
-    }
-    return digest.hex();
   }
 
   @Override

@@ -4,11 +4,11 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.Fault;
 import org.xenolith.isa.CpuMode;
+import org.xenolith.machine.RunDigest;
 import org.xenolith.machine.Scheduler;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Hypervisor;
-import org.xenolith.xen.RunDigest;
 import org.xenolith.xen.Vcpu;
 
 /**
@@ -103,7 +103,7 @@ public final class PvVcpu implements Scheduler.Runner {
       }
       Exit exit = cpu.run(stop);
       if (!(exit instanceof Exit.Budget)) {
-        digest.exit(vcpu, exit);
+        digest.exit(vcpu.id, cpu, exit);
         handle(exit);
         digest.delivered(entry.deliveries);
         if (xen.unimplemented != null || domain.shutdown != Domain.RUNNING || yielded || vcpu.state != Vcpu.State.RUNNABLE) {

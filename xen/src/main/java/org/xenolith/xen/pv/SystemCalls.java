@@ -1,13 +1,13 @@
 package org.xenolith.xen.pv;
 
 import org.xenolith.cpu.Cpu;
+import org.xenolith.machine.Computer;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
-import org.xenolith.xen.console.PvConsole;
 
 /** xen_version, vm_assist, console_io, and the calls that a domain without privilege is refused. */
 final class SystemCalls {
@@ -19,9 +19,9 @@ final class SystemCalls {
 
   private final Domain domain;
   private final GuestStruct arg = new GuestStruct(1024);
-  private final PvConsole.Sink sink;
+  private final Computer.Sink sink;
 
-  SystemCalls(Domain domain, PvConsole.Sink sink) {
+  SystemCalls(Domain domain, Computer.Sink sink) {
     this.domain = domain;
     this.sink = sink;
   }

@@ -9,8 +9,8 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
-import org.xenolith.xen.RunOutcome;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome;
+import org.xenolith.machine.RunOutcome.Kind;
 
 /** Frames that exceptions leave on the guest kernel's stack. */
 class BounceFrameTest {

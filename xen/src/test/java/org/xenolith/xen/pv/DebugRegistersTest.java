@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome.Kind;
 
 class DebugRegistersTest {
   @Test

@@ -9,8 +9,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
+import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.Domain;
-import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.Vcpu;
 
 /** Whatever a guest does, the worst is its own end: nothing is thrown, nothing goes on for ever. */

@@ -9,7 +9,7 @@ import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome.Kind;
 
 /** The iret hypercall, and the way between the guest's kernel and its user mode. */
 class IretTest {

@@ -18,9 +18,9 @@ import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
+import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Observer;
-import org.xenolith.xen.RunOutcome;
 import org.xenolith.xen.Vcpu;
 
 /**

@@ -3,7 +3,7 @@ package org.xenolith.xen.pv;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome.Kind;
 
 class MulticallTest {
   private static final int LIST = 64;

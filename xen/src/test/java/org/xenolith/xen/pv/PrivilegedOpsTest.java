@@ -11,7 +11,7 @@ import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome.Kind;
 
 /** Instructions that Xen carries out for a PV guest's kernel, and those that stay faults. */
 class PrivilegedOpsTest {

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
+import org.xenolith.machine.RunOutcome.Kind;
 import org.xenolith.xen.Domain;
-import org.xenolith.xen.RunOutcome.Kind;
 
 class PvMachineTest {
   @Test

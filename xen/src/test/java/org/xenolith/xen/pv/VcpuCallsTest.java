@@ -9,7 +9,7 @@ import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
-import org.xenolith.xen.RunOutcome.Kind;
+import org.xenolith.machine.RunOutcome.Kind;
 
 /** Bringing vcpus up and down, and where their information lies. */
 class VcpuCallsTest {

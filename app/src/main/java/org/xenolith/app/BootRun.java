@@ -6,9 +6,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.app.report.WholeFile;
+import org.xenolith.cpu.Cpu;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import org.xenolith.insight.InstructionTrace;
@@ -18,14 +18,15 @@ import org.xenolith.insight.PostMortem;
 import org.xenolith.insight.RunReport;
 import org.xenolith.insight.SymbolNames;
 import org.xenolith.insight.Tally;
-import org.xenolith.xen.RunOutcome;
-import org.xenolith.xen.Vcpu;
+import org.xenolith.insight.Vectors;
+import org.xenolith.machine.Computer;
+import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.build.BuildException;
 import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
 
-/** Runs a kernel as a PV guest: where the options and the session meet Xen. */
-final class PvRun {
+/** Runs a kernel: where the options and the session meet the machine. */
+final class BootRun {
   private final BootPlan plan;
   private final GuestSession session;
   private final Names names;
@@ -33,7 +34,7 @@ final class PvRun {
   private final WholeFile pageTables;
   private final long startNs = System.nanoTime();
 
-  private PvRun(BootPlan plan, GuestSession session) {
+  private BootRun(BootPlan plan, GuestSession session) {
     this.plan = plan;
     this.session = session;
     this.names = new SymbolNames(plan.image()::symbols);
@@ -45,15 +46,15 @@ final class PvRun {
    * @throws CommandFailure if the guest cannot be built
    */
   static RunReport run(BootPlan plan, GuestSession session) {
-    return new PvRun(plan, session).run();
+    return new BootRun(plan, session).run();
   }
 
   private RunReport run() {
-    try (PvMachine machine = machine();
+    try (Computer machine = machine();
         BufferedWriter trace = trace()) {
       if (trace != null) {
-        for (Vcpu vcpu : machine.domain().vcpus) {
-          vcpu.cpu.trace(new InstructionTrace(trace, names));
+        for (Cpu cpu : machine.cpus()) {
+          cpu.trace(new InstructionTrace(trace, names));
         }
       }
       if (session.isInteractive()) {
@@ -64,8 +65,7 @@ final class PvRun {
         outcome = machine.run(plan.options().limit());
       }
       if (pageTables != null) {
-        long rootMfn = machine.domain().vcpus.getFirst().kernelRootMfn;
-        pageTables.write(PageTableDump.of(machine.xen().memory, machine.xen().frames, rootMfn));
+        pageTables.write(pageTables(machine));
       }
       return report(machine, outcome);
     } catch (UncheckedIOException e) {
@@ -80,7 +80,14 @@ final class PvRun {
     return CommandFailure.unusable(problem, "name a file in a folder that is there, with room for some 60 bytes an instruction");
   }
 
-  private PvMachine machine() {
+  private static String pageTables(Computer machine) {
+    return switch (machine) {
+      case PvMachine pv -> PageTableDump.of(pv.xen().memory, pv.xen().frames, pv.domain().vcpus.getFirst().kernelRootMfn);
+      default -> throw new IllegalStateException(machine.toString());
+    };
+  }
+
+  private Computer machine() {
     BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
     PvMachine.Setup setup =
@@ -102,7 +109,7 @@ final class PvRun {
     return plan.options().trace == null ? null : Files.newBufferedWriter(plan.options().trace);
   }
 
-  private RunReport report(PvMachine machine, RunOutcome end) {
+  private RunReport report(Computer machine, RunOutcome end) {
     long wallMs = (System.nanoTime() - startNs) / 1_000_000;
     BootOptions options = plan.options();
     KernelImage image = plan.image();
@@ -122,18 +129,19 @@ final class PvRun {
         ProcessMemory.peakBytes(),
         machine.hypercalls(),
         machine.exits(),
-        tally.faults(),
+        Vectors.named(machine.faults()),
         machine.tlb(),
         tally.refusals(),
         machine.digest(),
         endedBadly || options.stopAt != null ? postMortem(machine) : List.of());
   }
 
-  private List<String> postMortem(PvMachine machine) {
+  private List<String> postMortem(Computer machine) {
     List<String> lines = new ArrayList<>();
-    for (Vcpu vcpu : machine.domain().vcpus) {
-      lines.add("vcpu " + vcpu.id + ", " + vcpu.state.name().toLowerCase(Locale.ROOT));
-      lines.addAll(PostMortem.lines(vcpu.cpu, names));
+    List<Cpu> cpus = machine.cpus();
+    for (int n = 0; n < cpus.size(); n++) {
+      lines.add("vcpu " + n + ", " + machine.state(n));
+      lines.addAll(PostMortem.lines(cpus.get(n), names));
     }
     return lines;
   }

@@ -1,4 +1,4 @@
-package org.xenolith.xen;
+package org.xenolith.machine;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -23,10 +23,13 @@ public final class RunDigest {
     b = Long.rotateLeft(b + value, 41) * PRIME2 + a;
   }
 
-  /** A processor left the guest. */
-  public void exit(Vcpu vcpu, Exit exit) {
-    Cpu cpu = vcpu.cpu;
-    add(cpu.clock.now << 8 | vcpu.id);
+  /**
+   * A processor left the guest.
+   *
+   * @param id the processor's number
+   */
+  public void exit(int id, Cpu cpu, Exit exit) {
+    add(cpu.clock.now << 8 | id);
     for (int n = 0; n < 16; n++) {
       add(cpu.r[n]);
     }

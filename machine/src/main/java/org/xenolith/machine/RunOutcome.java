@@ -1,4 +1,4 @@
-package org.xenolith.xen;
+package org.xenolith.machine;
 
 /**
  * How a run ended.

@@ -1,0 +1,64 @@
+package org.xenolith.cpu;
+
+/**
+ * What a processor that owns privilege level 0 finds around it, besides memory: ports, model-specific registers of its interrupt
+ * controller and its hypervisor, the task priority behind CR8. Answers come at once, at an exact count of the clock. The machine implements it.
+ */
+public interface Platform {
+  /** IN of {@code size} (1, 2 or 4) bytes, zero-extended. Nobody there: all ones. */
+  long in(int port, int size);
+
+  /** OUT of {@code size} (1, 2 or 4) bytes. Nobody there: ignored. */
+  void out(int port, int size, long value);
+
+  /**
+   * Reads a model-specific register that the processor itself does not have.
+   *
+   * @param value element 0 receives it
+   * @return false where there is none: #GP(0)
+   */
+  boolean readMsr(int msr, long[] value);
+
+  /**
+   * Writes a model-specific register that the processor itself does not have.
+   *
+   * @return false where there is none, or where it refuses the value: #GP(0)
+   */
+  boolean writeMsr(int msr, long value);
+
+  /** CR8: the task priority, 0 to 15. */
+  int taskPriority();
+
+  /** Sets CR8; the value is 0 to 15. */
+  void setTaskPriority(int priority);
+
+  /** Nothing around: ports float, no register exists. */
+  Platform NONE =
+      new Platform() {
+        @Override
+        public long in(int port, int size) {
+          return -1L >>> 64 - 8 * size;
+        }
+
+        @Override
+        public void out(int port, int size, long value) {}
+
+        @Override
+        public boolean readMsr(int msr, long[] value) {
+          return false;
+        }
+
+        @Override
+        public boolean writeMsr(int msr, long value) {
+          return false;
+        }
+
+        @Override
+        public int taskPriority() {
+          return 0;
+        }
+
+        @Override
+        public void setTaskPriority(int priority) {}
+      };
+}
