@@ -1,15 +1,17 @@
 package org.xenolith.cpu;
 
-import java.util.Arrays;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Linear-address accesses of one processor: the TLB, the page walk behind it (four levels, AMD64 APM volume 2, section 5.3), and loads and
  * stores.
  *
- * <p>The TLB is direct-mapped, 1,024 entries each for reads, writes and fetches. An entry holds a tag (the page's linear address; a tag
- * that no page has when empty) and a delta (host address minus linear address). An access hits when the page of its <em>last</em> byte
- * equals the tag at the index of its first: one compare finds the miss and the page crossing. Whatever needs care on each access is simply
- * never entered: stores to frames with decoded code, watched pages, bus addresses, everything while alignment is checked.
+ * <p>The TLB is direct-mapped, 1,024 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
+ * code can look at it, too: a tag (the page's linear address) and the host address of the page. An access of n bytes hits when its linear
+ * address minus the tag at its index is, as an unsigned number, at most 4,096 - n: one compare finds the miss and the page crossing.
+ * Whatever needs care on each access is simply never entered: stores to frames with decoded code, watched pages, bus addresses, everything
+ * while alignment is checked.
  *
  * <p>Several sets of entries are kept, keyed by root and privilege, since a PV guest changes its root at every system call.
  */
@@ -17,7 +19,6 @@ public final class Mmu {
   private static final int ENTRIES = 1024;
   private static final int SETS = 8;
   private static final long PAGE = ~0xfffL;
-  private static final long EMPTY = 1;
   private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
   /** Bits of a page-table entry. */
@@ -27,16 +28,21 @@ public final class Mmu {
   /** Kinds of access. */
   public static final int READ = 0, WRITE = 1, FETCH = 2;
 
+  /** The entries of one address space: three tables, one after the other. */
   private static final class TlbSet {
+    static final int TABLE = 16 * ENTRIES;
+
     long key = -1;
 
     /** Whether there may be entries: what is flushed often must cost little when there are none. */
     boolean filled = true;
 
-    // The tag of entry n is element 2n, its delta element 2n + 1: one line of the host's cache has both.
-    final long[] read = new long[2 * ENTRIES];
-    final long[] write = new long[2 * ENTRIES];
-    final long[] fetch = new long[2 * ENTRIES];
+    /** Freed by the garbage collector when the processor is. */
+    final MemorySegment tables = Arena.ofAuto().allocate(3 * TABLE, GuestMemory.FRAME_SIZE);
+
+    final long read = tables.address();
+    final long write = read + TABLE;
+    final long fetch = write + TABLE;
 
     TlbSet() {
       clear();
@@ -47,10 +53,16 @@ public final class Mmu {
         return;
       }
       filled = false;
-      Arrays.fill(read, EMPTY);
-      Arrays.fill(write, EMPTY);
-      Arrays.fill(fetch, EMPTY);
+      tables.fill((byte) 0);
+      for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
+        Host.putLong(read + ix, empty(0));
+      }
     }
+  }
+
+  /** The tag of an empty entry: a page that has another index, so that no address at this index is near it. */
+  private static long empty(int ix) {
+    return ix == 0 ? GuestMemory.FRAME_SIZE : 0;
   }
 
   private final Cpu cpu;
@@ -62,7 +74,9 @@ public final class Mmu {
   private final TlbSet unused = new TlbSet();
   private TlbSet current;
   private int victim;
-  private long[] readTlb, writeTlb, fetchTlb;
+  
+  /** Where the tables of the current set start. */
+  private long readTlb, writeTlb, fetchTlb;
 
   private boolean user;
   private boolean checkAlignment;
@@ -157,15 +171,15 @@ public final class Mmu {
     int ix = index(va);
     long page = va & PAGE;
     for (TlbSet set : sets) {
-      if (set.read[ix] == page) {
-        set.read[ix] = EMPTY;
-      }
-      if (set.write[ix] == page) {
-        set.write[ix] = EMPTY;
-      }
-      if (set.fetch[ix] == page) {
-        set.fetch[ix] = EMPTY;
-      }
+      forgetPage(set.read + ix, ix, page);
+      forgetPage(set.write + ix, ix, page);
+      forgetPage(set.fetch + ix, ix, page);
+    }
+  }
+
+  private static void forgetPage(long entry, int ix, long page) {
+    if (Host.getLong(entry) == page) {
+      Host.putLong(entry, empty(ix));
     }
   }
 
@@ -173,18 +187,24 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      long[] tlb = set.write;
-      for (int ix = 0; ix < 2 * ENTRIES; ix += 2) {
-        if (tlb[ix] + tlb[ix + 1] == host) {
-          tlb[ix] = EMPTY;
+      for (int ix = 0; ix < TlbSet.TABLE; ix += 16) {
+        long entry = set.write + ix;
+        if (Host.getLong(entry + 8) == host) {
+          Host.putLong(entry, empty(ix));
+          Host.putLong(entry + 8, 0);
         }
       }
     }
   }
 
-  /** Where the entry of a linear address starts. */
+  /** Where in a table the entry of a linear address is. */
   private static int index(long va) {
-    return (int) (va >>> 11) & 2 * (ENTRIES - 1);
+    return (int) (va >>> 8) & 16 * (ENTRIES - 1);
+  }
+
+  /** Whether an access of {@code size} bytes at this distance from its entry's tag is inside the page. */
+  private static boolean inside(long offset, int size) {
+    return Long.compareUnsigned(offset, GuestMemory.FRAME_SIZE - size) <= 0;
   }
 
   /** Whether {@code va} is canonical for 48-bit linear addresses. */
@@ -195,30 +215,35 @@ public final class Mmu {
   // ---- Loads ----
 
   public int read8(long va) {
-    int ix = index(va);
-    return readTlb[ix] == (va & PAGE) ? Host.getByte(va + readTlb[ix + 1]) : (int) readSlow(va, 1);
+    long entry = readTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    return inside(offset, 1) ? Host.getByte(Host.getLong(entry + 8) + offset) : (int) readSlow(va, 1);
   }
 
   public int read16(long va) {
-    int ix = index(va);
-    return readTlb[ix] == (va + 1 & PAGE) ? Host.getShort(va + readTlb[ix + 1]) : (int) readSlow(va, 2);
+    long entry = readTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    return inside(offset, 2) ? Host.getShort(Host.getLong(entry + 8) + offset) : (int) readSlow(va, 2);
   }
 
   public int read32(long va) {
-    int ix = index(va);
-    return readTlb[ix] == (va + 3 & PAGE) ? Host.getInt(va + readTlb[ix + 1]) : (int) readSlow(va, 4);
+    long entry = readTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    return inside(offset, 4) ? Host.getInt(Host.getLong(entry + 8) + offset) : (int) readSlow(va, 4);
   }
 
   public long read64(long va) {
-    int ix = index(va);
-    return readTlb[ix] == (va + 7 & PAGE) ? Host.getLong(va + readTlb[ix + 1]) : readSlow(va, 8);
+    long entry = readTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    return inside(offset, 8) ? Host.getLong(Host.getLong(entry + 8) + offset) : readSlow(va, 8);
   }
 
   /** Reads 16 bytes: the lower 8 are returned, the upper 8 are in {@link #high}. */
   public long read128(long va) {
-    int ix = index(va);
-    if (readTlb[ix] == (va + 15 & PAGE)) {
-      long host = va + readTlb[ix + 1];
+    long entry = readTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 16)) {
+      long host = Host.getLong(entry + 8) + offset;
       high = Host.getLong(host + 8);
       return Host.getLong(host);
     }
@@ -255,9 +280,10 @@ public final class Mmu {
    * that follows cannot fault.
    */
   public long readForWrite(long va, int size) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va + (size - 1) & PAGE)) {
-      long host = va + writeTlb[ix + 1];
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, size)) {
+      long host = Host.getLong(entry + 8) + offset;
       return switch (size) {
         case 1 -> Host.getByte(host);
         case 2 -> Host.getShort(host);
@@ -306,45 +332,50 @@ public final class Mmu {
   // ---- Stores ----
 
   public void write8(long va, int value) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va & PAGE)) {
-      Host.putByte(va + writeTlb[ix + 1], value);
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 1)) {
+      Host.putByte(Host.getLong(entry + 8) + offset, value);
     } else {
       writeSlow(va, 1, value);
     }
   }
 
   public void write16(long va, int value) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va + 1 & PAGE)) {
-      Host.putShort(va + writeTlb[ix + 1], value);
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 2)) {
+      Host.putShort(Host.getLong(entry + 8) + offset, value);
     } else {
       writeSlow(va, 2, value);
     }
   }
 
   public void write32(long va, int value) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va + 3 & PAGE)) {
-      Host.putInt(va + writeTlb[ix + 1], value);
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 4)) {
+      Host.putInt(Host.getLong(entry + 8) + offset, value);
     } else {
       writeSlow(va, 4, value);
     }
   }
 
   public void write64(long va, long value) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va + 7 & PAGE)) {
-      Host.putLong(va + writeTlb[ix + 1], value);
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 8)) {
+      Host.putLong(Host.getLong(entry + 8) + offset, value);
     } else {
       writeSlow(va, 8, value);
     }
   }
 
   public void write128(long va, long low, long high) {
-    int ix = index(va);
-    if (writeTlb[ix] == (va + 15 & PAGE)) {
-      long host = va + writeTlb[ix + 1];
+    long entry = writeTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (inside(offset, 16)) {
+      long host = Host.getLong(entry + 8) + offset;
       Host.putLong(host, low);
       Host.putLong(host + 8, high);
     } else {
@@ -432,34 +463,35 @@ public final class Mmu {
    * inside the page.
    */
   long hostForRead(long va) {
-    int ix = index(va);
-    if (readTlb[ix] != (va & PAGE)) {
+    long entry = readTlb + index(va);
+    if (!inside(va - Host.getLong(entry), 1)) {
       readSlow(va, 1);
-      if (readTlb[ix] != (va & PAGE)) {
+      if (!inside(va - Host.getLong(entry), 1)) {
         return 0;
       }
     }
-    return va + readTlb[ix + 1];
+    return Host.getLong(entry + 8) + va - Host.getLong(entry);
   }
 
   /** Like {@link #hostForRead}, for writes. */
   long hostForWrite(long va) {
-    int ix = index(va);
-    if (writeTlb[ix] != (va & PAGE)) {
+    long entry = writeTlb + index(va);
+    if (!inside(va - Host.getLong(entry), 1)) {
       checkWritable(va, 1);
-      if (writeTlb[ix] != (va & PAGE)) {
+      if (!inside(va - Host.getLong(entry), 1)) {
         return 0;
       }
     }
-    return va + writeTlb[ix + 1];
+    return Host.getLong(entry + 8) + va - Host.getLong(entry);
   }
 
   // ---- Fetch ----
 
   /** The host address of the instruction byte at {@code va}. */
   long hostForFetch(long va) {
-    int ix = index(va);
-    if (fetchTlb[ix] != (va & PAGE)) {
+    long entry = fetchTlb + index(va);
+    long offset = va - Host.getLong(entry);
+    if (!inside(offset, 1)) {
       if (!canonical(va)) {
         throw cpu.fault(Fault.GP, 0);
       }
@@ -469,7 +501,7 @@ public final class Mmu {
       }
       return memory.host(pa);
     }
-    return va + fetchTlb[ix + 1];
+    return Host.getLong(entry + 8) + offset;
   }
 
   // ---- Translation ----
@@ -483,8 +515,8 @@ public final class Mmu {
   }
 
   private void translateOrFault(long va, int access) {
-    long[] tag = access == WRITE ? writeTlb : readTlb;
-    if (tag[index(va)] != (va & PAGE)) {
+    long entry = (access == WRITE ? writeTlb : readTlb) + index(va);
+    if (Host.getLong(entry) != (va & PAGE)) {
       fill(va, access);
     }
   }
@@ -504,24 +536,26 @@ public final class Mmu {
     }
     int ix = index(va);
     long page = va & PAGE;
-    long delta = memory.host(pa) - va;
+    long host = memory.host(pa & PAGE);
     current.filled = true;
     if (access == FETCH) {
-      fetchTlb[ix] = page;
-      fetchTlb[ix + 1] = delta;
+      enter(fetchTlb + ix, page, host);
       return pa;
     }
-    readTlb[ix] = page;
-    readTlb[ix + 1] = delta;
+    enter(readTlb + ix, page, host);
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
     if (walkWritable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
-      writeTlb[ix] = page;
-      writeTlb[ix + 1] = delta;
+      enter(writeTlb + ix, page, host);
     }
     return pa;
+  }
+
+  private static void enter(long entry, long page, long host) {
+    Host.putLong(entry, page);
+    Host.putLong(entry + 8, host);
   }
 
   /**
