@@ -116,6 +116,9 @@ public final class Cpu {
   /** Where selectors are looked up. */
   public Descriptors descriptors = Descriptors.NONE;
 
+  /** Delivers events through the interrupt descriptor table, where the processor owns privilege level 0. */
+  public final Delivery delivery = new Delivery(this);
+
   /** Instructions retired by this processor. */
   public long retired;
 
@@ -279,6 +282,31 @@ public final class Cpu {
       heldDebug = 0;
       stop = true;
     }
+  }
+
+  // ---- Events from outside, for a processor that owns privilege level 0 ----
+
+  /**
+   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link #run} returns an {@link Exit.Interrupt} at the
+   * next instruction boundary.
+   */
+  public void assertInterrupt(boolean asserted) {
+    throw new UnsupportedOperationException();
+  }
+
+  /** A non-maskable interrupt arrived; one is kept. */
+  public void pendNmi() {
+    throw new UnsupportedOperationException();
+  }
+
+  /** INIT: the registers as after it (AMD64 APM volume 2, table 14-1). The processor does not run until {@link #startup}. */
+  public void init() {
+    throw new UnsupportedOperationException();
+  }
+
+  /** A startup interprocessor interrupt: real mode at {@code vector << 12}. */
+  public void startup(int vector) {
+    throw new UnsupportedOperationException();
   }
 
   // ---- Asked for by instruction methods ----
