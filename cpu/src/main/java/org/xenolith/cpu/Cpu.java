@@ -64,10 +64,21 @@ public final class Cpu {
   public final long[] dr = new long[8];
   public long kernelGsBase, tscAux, tscOffset;
 
-  /** What SGDT, SIDT, SLDT and STR store. The tables themselves are read through {@link #descriptors}. */
+  /** What SGDT, SIDT, SLDT and STR store. Descriptors are read through {@link #descriptors}. */
   public long gdtBase, idtBase;
 
   public int gdtLimit, idtLimit, ldtSelector, taskSelector;
+
+  /** The hidden parts of LDTR and TR, rights as in {@link #segmentAccess}; rights 0: nothing loaded. */
+  public long ldtBase, taskBase;
+
+  public int ldtLimit, ldtAccess, taskLimit, taskAccess;
+
+  /** Model-specific registers of SYSCALL and SYSRET: STAR, LSTAR, CSTAR, SFMASK (AMD64 APM volume 2, section 6.1). */
+  public long star, lstar, cstar, syscallMask;
+
+  /** Model-specific registers of SYSENTER and SYSEXIT (AMD64 APM volume 2, section 6.2). */
+  public long sysenterCs, sysenterRsp, sysenterRip;
 
   /** Working space of an instruction. */
   final int[] scratch = new int[4];
@@ -304,9 +315,19 @@ public final class Cpu {
     throw new UnsupportedOperationException();
   }
 
-  /** A startup interprocessor interrupt: real mode at {@code vector << 12}. */
+  /** A startup interprocessor interrupt: real mode at {@code vector << 12}, if the processor {@link #waitsForStartup}. */
   public void startup(int vector) {
     throw new UnsupportedOperationException();
+  }
+
+  /** Whether there was an INIT, and no startup since. Such a processor is not to be run. */
+  public boolean waitsForStartup() {
+    return false;
+  }
+
+  /** Whether {@link #run} would return an {@link Exit.Interrupt} or {@link Exit.NonMaskable} at once: what ends HLT. */
+  public boolean eventPending() {
+    return false;
   }
 
   // ---- Asked for by instruction methods ----
