@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.UUID;
 import org.xenolith.xen.event.EventChannels;
 
-/** A PV domain. */
+/** A domain: a guest whose kernel Xen runs in ring 3 (PV), or one in a hardware container (PVH). */
 public final class Domain {
   /** Reasons of a shutdown (public header sched.h), and {@link #RUNNING}. */
   public static final int RUNNING = -1, SHUTDOWN_POWEROFF = 0, SHUTDOWN_REBOOT = 1, SHUTDOWN_SUSPEND = 2, SHUTDOWN_CRASH = 3;
@@ -24,6 +24,7 @@ public final class Domain {
   public final Hypervisor xen;
   public final int id;
   public final List<Vcpu> vcpus = new ArrayList<>();
+  private final boolean container;
 
   /** Frame of struct shared_info. */
   public long sharedInfoMfn;
@@ -40,6 +41,9 @@ public final class Domain {
   /** Its name for ever, in XENVER_guest_handle and in the store (xen_domain_handle_t). */
   public UUID handle = new UUID(0, 0);
 
+  /** How frames that it names are found and kept. */
+  public GuestFrames frames;
+
   /** Its event channels. */
   public EventChannels channels;
 
@@ -52,9 +56,26 @@ public final class Domain {
   /** Why it crashed, in one line, or null. */
   public String crashReason;
 
+  /** Makes a PV domain. */
   public Domain(Hypervisor xen, int id) {
+    this(xen, id, false);
+  }
+
+  /** Makes a PV domain, or a container's. */
+  public Domain(Hypervisor xen, int id, boolean container) {
     this.xen = xen;
     this.id = id;
+    this.container = container;
+  }
+
+  /** Whether it runs in a hardware container and its frame numbers are translated (is_hvm_domain, paging_mode_translate). */
+  public boolean isContainer() {
+    return container;
+  }
+
+  /** What vm_assist may switch on (arch_vm_assist_valid_mask). */
+  public long validAssists() {
+    return container ? ASSIST_RUNSTATE_UPDATE_FLAG : ASSISTS_VALID;
   }
 
   /** Ends the domain for something it did (domain_crash): never returns to the guest. The first reason stays. */

@@ -6,12 +6,18 @@ import org.xenolith.cpu.Mmu;
 
 /**
  * Reads and writes a guest's buffers at linear addresses, as hypercalls do (Xen's copy_from_guest and copy_to_guest): through the vcpu's
- * current page tables, with Xen's own range excluded. Every method says false where the guest's memory faults; nothing is thrown.
+ * current page tables, with Xen's own range excluded of a PV guest. Every method says false where the guest's memory faults; nothing is
+ * thrown.
  */
 public final class GuestAccess {
   private GuestAccess() {}
 
-  /** Whether [va, va+length) is outside Xen's private range and canonical (access_ok, asm-x86/x86_64/uaccess.h). */
+  /** Whether a list may lie at [va, va+length). In a container the page tables alone tell which addresses are good (guest_handle_okay). */
+  public static boolean accessible(Cpu cpu, long va, long length) {
+    return cpu.ownsRing0 || accessible(va, length);
+  }
+
+  /** Whether [va, va+length) is outside Xen's private range of a PV guest and canonical (access_ok, asm-x86/x86_64/uaccess.h). */
   public static boolean accessible(long va, long length) {
     long end = va + length;
     return length >= 0 && (va >= 0 && end >= 0 && end <= 1L << 47 || va < 0 && va >= 0xffff880000000000L && (end < 0 || end == 0));
@@ -19,7 +25,7 @@ public final class GuestAccess {
 
   /** Copies {@code length} guest bytes at {@code va} into an array. */
   public static boolean copyIn(Cpu cpu, long va, byte[] into, int offset, int length) {
-    if (!accessible(va, length)) {
+    if (!accessible(cpu, va, length)) {
       return false;
     }
     while (length > 0) {
@@ -38,7 +44,7 @@ public final class GuestAccess {
 
   /** Copies an array to guest memory at {@code va}. */
   public static boolean copyOut(Cpu cpu, long va, byte[] from, int offset, int length) {
-    if (!accessible(va, length)) {
+    if (!accessible(cpu, va, length)) {
       return false;
     }
     while (length > 0) {

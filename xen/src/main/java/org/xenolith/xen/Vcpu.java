@@ -2,8 +2,9 @@ package org.xenolith.xen;
 
 import org.xenolith.cpu.Cpu;
 import org.xenolith.xen.pv.PvState;
+import org.xenolith.xen.time.TimeKeeper;
 
-/** A virtual processor of a PV domain: the processor that carries it and the state that Xen keeps for it (struct vcpu, struct pv_vcpu). */
+/** A virtual processor: the processor that carries it and the state that Xen keeps for it (struct vcpu, struct pv_vcpu). */
 public final class Vcpu {
   /** What a vcpu does: runs or waits for its turn; blocked until an event; not brought up (VCPUOP_down). */
   public enum State {
@@ -19,8 +20,14 @@ public final class Vcpu {
   public final int id;
   public final Cpu cpu;
 
-  /** The state of the PV interface: handlers, callbacks, virtual control registers. */
-  public final PvState pv = new PvState();
+  /** Its timers, its clocks in memory, and the times spent in each run state. */
+  public final TimeKeeper time;
+
+  /** What runs its guest; set once, by the runner itself. */
+  public VcpuRunner runner;
+
+  /** The state of the PV interface: handlers, callbacks, virtual control registers. Null in a hardware container. */
+  public final PvState pv;
 
   /** Whether the guest kernel (not guest user space) runs: both are in ring 3, on two page-table roots (TF_kernel_mode). */
   public boolean kernelMode = true;
@@ -62,15 +69,18 @@ public final class Vcpu {
   /** While blocked in SCHEDOP_poll: -1 not polling, 0 polling several ports, else the port (Xen's poll_evtchn). */
   public int pollPort = -1;
 
-  /** Since when it is in its run state, and time spent in each, in ns (public header vcpu.h, RUNSTATE_*). */
-  public long runstateSince;
+  /** Whether VCPUOP_register_vcpu_info moved the vcpu_info: only once. */
+  public boolean vcpuInfoRegistered;
 
-  public final long[] runstateTime = new long[4];
+  /** Whether it gives up the rest of its turn (SCHEDOP_yield); its runner takes note. */
+  public boolean yielded;
 
   public Vcpu(Domain domain, int id, Cpu cpu) {
     this.domain = domain;
     this.id = id;
     this.cpu = cpu;
+    this.time = new TimeKeeper(this);
+    this.pv = domain.isContainer() ? null : new PvState();
   }
 
   /** The root that the processor should use now. */

@@ -8,6 +8,7 @@ import java.util.List;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.event.Channel.State;
 

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.Vcpu;
 
 /**

@@ -85,7 +85,7 @@ public final class GrantTables {
   private long each(Vcpu vcpu, long[] args, int size, Operation operation) {
     long va = args[1];
     int count = (int) args[2];
-    if (!GuestAccess.accessible(va, (long) count * size)) {
+    if (!GuestAccess.accessible(vcpu.cpu, va, (long) count * size)) {
       return -Errno.EFAULT;
     }
     for (int i = 0; i < count; i++) {
@@ -146,7 +146,7 @@ public final class GrantTables {
     }
     int frames = arg.getInt(4);
     long list = arg.getLong(16);
-    if (!GuestAccess.accessible(list, Integer.toUnsignedLong(frames) * 8)) {
+    if (!GuestAccess.accessible(vcpu.cpu, list, Integer.toUnsignedLong(frames) * 8)) {
       return -Errno.EFAULT;
     }
     int status = onItself(domid(0));
@@ -168,7 +168,7 @@ public final class GrantTables {
     }
     int frames = arg.getInt(0);
     long list = arg.getLong(8);
-    if (!GuestAccess.accessible(list, Integer.toUnsignedLong(frames) * 8)) {
+    if (!GuestAccess.accessible(vcpu.cpu, list, Integer.toUnsignedLong(frames) * 8)) {
       return -Errno.EFAULT;
     }
     int status = onItself(domid(4));

@@ -3,15 +3,13 @@ package org.xenolith.xen.pv;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
+import org.xenolith.xen.XenLeaves;
 
 /**
  * The processor as a PV vcpu sees it: what the machine's processor has, less what Xen keeps from PV guests (the marks in the public header
  * arch-x86/cpufeatureset.h; guest_cpuid, arch/x86/cpuid.c), and Xen's own leaves.
  */
 public final class CpuidPolicy implements ProcessorModel {
-  /** The version that XENVER_version and leaf 0x40000001 tell. */
-  public static final int XEN_MAJOR = 4, XEN_MINOR = 17;
-
   private static final int EAX = 0, EBX = 1, ECX = 2, EDX = 3;
 
   // Features that a PV guest may see: those marked A in the header, by leaf and register.
@@ -27,7 +25,7 @@ public final class CpuidPolicy implements ProcessorModel {
   private static final int OSXSAVE = 1 << 27, HYPERVISOR = 1 << 31;
 
   private final ProcessorModel machine;
-  private final int tscKhz;
+  private final XenLeaves leaves;
   private final int machineBits;
   private Cpu cpu;
 
@@ -37,7 +35,7 @@ public final class CpuidPolicy implements ProcessorModel {
    */
   public CpuidPolicy(ProcessorModel machine, long frames) {
     this.machine = machine;
-    this.tscKhz = 1_000_000;
+    this.leaves = new XenLeaves(machine);
     this.machineBits = 64 - Long.numberOfLeadingZeros(frames - 1) + 12;
   }
 
@@ -114,48 +112,18 @@ public final class CpuidPolicy implements ProcessorModel {
     }
   }
 
-  /** Xen's leaves (public header arch-x86/cpuid.h; cpuid_hypervisor_leaves, arch/x86/traps.c). */
+  /** Xen's leaves (cpuid_hypervisor_leaves, arch/x86/traps.c). */
   private void xenLeaf(int index, int subleaf, int[] result) {
+    leaves.leaf(index, subleaf, result);
     switch (index) {
-      case 0 -> {
-        result[EAX] = 0x4000_0005;
-        result[EBX] = 0x566e_6558; // XenV
-        result[ECX] = 0x65584d4d; // MMXe
-        result[EDX] = 0x4d4d_566e; // nVMM
-      }
-      case 1 -> result[EAX] = XEN_MAJOR << 16 | XEN_MINOR;
-      case 2 -> {
-        result[EAX] = 1;
-        result[EBX] = 0x4000_0000;
-        result[ECX] = 1; // MMU_PT_UPDATE_PRESERVE_AD
-      }
-      case 3 -> timeLeaf(subleaf, result);
+      case 2 -> result[ECX] = 1; // MMU_PT_UPDATE_PRESERVE_AD
       case 5 -> {
         if (subleaf == 0) {
           result[EBX] = machineBits;
         }
       }
       default -> {
-        // Leaf 4 is for hardware containers; the rest does not exist.
-      }
-    }
-  }
-
-  private void timeLeaf(int subleaf, int[] result) {
-    switch (subleaf) {
-      case 0 -> {
-        // The TSC is safe and RDTSCP exists; nothing is emulated.
-        result[EAX] = 2 | (machine.offers(Feature.RDTSCP) ? 4 : 0);
-        result[ECX] = tscKhz;
-        result[EDX] = 1;
-      }
-      case 1 -> {
-        result[ECX] = TimeKeeper.TSC_TO_NS_MULTIPLIER;
-        result[EDX] = TimeKeeper.TSC_TO_NS_SHIFT;
-      }
-      case 2 -> result[EAX] = tscKhz;
-      default -> {
-        // No more of them.
+        // As everybody has it. Leaf 4 is for hardware containers.
       }
     }
   }

@@ -9,6 +9,7 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.mm.PvMmu;
+import org.xenolith.xen.time.TimeKeeper;
 
 /** VCPUOP_initialise: a vcpu's whole state from struct vcpu_guest_context (public header arch-x86/xen.h; arch_set_info_guest). */
 final class InitialState {
@@ -98,7 +99,7 @@ final class InitialState {
     v.initialised = true;
     if ((flags & ONLINE) != 0) {
       v.state = Vcpu.State.RUNNABLE;
-      target.time.enter(TimeKeeper.RUNNABLE);
+      v.time.enter(TimeKeeper.RUNNABLE);
     }
     return 0;
   }

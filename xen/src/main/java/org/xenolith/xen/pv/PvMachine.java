@@ -22,10 +22,17 @@ import org.xenolith.xen.Observer;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.build.PvBuilder;
 import org.xenolith.xen.build.PvDomain;
+import org.xenolith.xen.calls.ConsoleCalls;
+import org.xenolith.xen.calls.Multicall;
+import org.xenolith.xen.calls.RefusedCalls;
+import org.xenolith.xen.calls.SchedCalls;
+import org.xenolith.xen.calls.VcpuCalls;
+import org.xenolith.xen.calls.VersionCalls;
 import org.xenolith.xen.console.PvConsole;
 import org.xenolith.xen.event.EventChannels;
-import org.xenolith.xen.event.GuestFrames;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.grant.GrantTables;
+import org.xenolith.xen.time.TimeKeeper;
 import org.xenolith.xen.xenstore.GuestTree;
 import org.xenolith.xen.xenstore.StoreRing;
 import org.xenolith.xen.xenstore.XenStore;
@@ -99,7 +106,8 @@ public final class PvMachine extends Computer {
         domain.vcpus.add(vcpu);
         vcpus[n] = new PvVcpu(vcpu, ports, digest);
       }
-      domain.channels = new EventChannels(domain, frames());
+      domain.frames = frames();
+      domain.channels = new EventChannels(domain, domain.frames);
       Sink all =
           (bytes, length) -> {
             digest.console(RING, bytes, length);
@@ -126,12 +134,12 @@ public final class PvMachine extends Computer {
         throw new IllegalStateException("store and console have other ports than the guest was told");
       }
       TimeKeeper.writeWallClock(domain);
-      for (PvVcpu v : vcpus) {
+      for (Vcpu v : domain.vcpus) {
         v.time.writeSystemTime();
         // The ticker that a PV guest has until it stops it (vcpu_create, common/domain.c).
         v.time.setPeriodic(10_000_000L);
       }
-      vcpus[0].time.enter(TimeKeeper.RUNNABLE);
+      domain.vcpus.getFirst().time.enter(TimeKeeper.RUNNABLE);
       schedule(List.of(vcpus));
     } catch (RuntimeException e) {
       host.close();
@@ -163,11 +171,14 @@ public final class PvMachine extends Computer {
   private void registerHypercalls(Sink sink) {
     ProcessorCalls.register(xen.hypercalls);
     new TrapCalls().register(xen.hypercalls);
-    new SchedCalls(domain, vcpus).register(xen.hypercalls);
-    new VcpuCalls(domain, vcpus, xen.mmu).register(xen.hypercalls);
+    new SchedCalls(domain).register(xen.hypercalls);
+    new VcpuCalls(domain).register(xen.hypercalls);
     new PhysdevCalls(domain, xen.mmu).register(xen.hypercalls);
-    new SystemCalls(domain, sink).register(xen.hypercalls);
-    new Multicall(xen.hypercalls, vcpus).register();
+    new VersionCalls(domain).register(xen.hypercalls);
+    new ConsoleCalls(domain, sink).register(xen.hypercalls);
+    new RefusedCalls(domain).register(xen.hypercalls);
+    new OldCalls(domain).register(xen.hypercalls);
+    new Multicall(xen.hypercalls).register();
     xen.hypercalls.set(23, (vcpu, args) -> vcpus[vcpu.id].entry.iret());
     xen.hypercalls.set(32, domain.channels::call);
   }

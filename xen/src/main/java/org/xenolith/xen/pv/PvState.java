@@ -63,7 +63,4 @@ public final class PvState {
   long bounceRip;
   boolean bounceMasksEvents;
   int bounceErrorCode = -1;
-
-  /** Linear address of struct vcpu_runstate_info (0: none) and of a second vcpu_time_info. */
-  public long runstateArea, timeArea;
 }

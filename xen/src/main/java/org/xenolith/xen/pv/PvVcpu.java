@@ -3,25 +3,23 @@ package org.xenolith.xen.pv;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.Fault;
+import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.machine.RunDigest;
-import org.xenolith.machine.Scheduler;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.VcpuRunner;
+import org.xenolith.xen.time.TimeKeeper;
 
 /**
  * Runs one vcpu of a PV domain: answers each exit as Xen's entry points do, and goes back to the guest (x86_64/entry.S, arch/x86/traps.c).
  */
-public final class PvVcpu implements Scheduler.Runner {
+public final class PvVcpu implements VcpuRunner {
   public final Vcpu vcpu;
   final PvEntry entry;
-  final TimeKeeper time;
   final PrivilegedOps operations;
-
-  /** Whether VCPUOP_register_vcpu_info moved the vcpu_info: only once. */
-  boolean vcpuInfoRegistered;
 
   private final Hypervisor xen;
   private final Domain domain;
@@ -29,7 +27,6 @@ public final class PvVcpu implements Scheduler.Runner {
   private final PvState pv;
   private final RunDigest digest;
   private final long[] args = new long[6];
-  private boolean yielded;
   private boolean continued;
 
   /** Why Xen was entered, and how it ended where Xen did the work. */
@@ -55,8 +52,8 @@ public final class PvVcpu implements Scheduler.Runner {
     this.pv = vcpu.pv;
     this.digest = digest;
     this.entry = new PvEntry(vcpu);
-    this.time = new TimeKeeper(vcpu);
     this.operations = new PrivilegedOps(vcpu, entry, ports);
+    vcpu.runner = this;
     cpu.descriptors = new PvDescriptors(vcpu, xen.mmu.descriptors());
     cpu.cr0 = PrivilegedOps.CR0;
     cpu.cr4 = 0x660;
@@ -77,13 +74,13 @@ public final class PvVcpu implements Scheduler.Runner {
 
   @Override
   public void begin() {
-    time.stopPoll();
-    time.enter(TimeKeeper.RUNNING);
+    vcpu.time.stopPoll();
+    vcpu.time.enter(TimeKeeper.RUNNING);
   }
 
   @Override
   public void end() {
-    time.enter(switch (vcpu.state) {
+    vcpu.time.enter(switch (vcpu.state) {
       case RUNNABLE -> TimeKeeper.RUNNABLE;
       case BLOCKED -> TimeKeeper.BLOCKED;
       case DOWN -> TimeKeeper.OFFLINE;
@@ -92,7 +89,7 @@ public final class PvVcpu implements Scheduler.Runner {
 
   @Override
   public boolean run(long until) {
-    yielded = false;
+    vcpu.yielded = false;
     while (true) {
       if (!entry.returnToGuest()) {
         return false;
@@ -106,16 +103,35 @@ public final class PvVcpu implements Scheduler.Runner {
         digest.exit(vcpu.id, cpu, exit);
         handle(exit);
         digest.delivered(entry.deliveries);
-        if (xen.unimplemented != null || domain.shutdown != Domain.RUNNING || yielded || vcpu.state != Vcpu.State.RUNNABLE) {
+        if (xen.unimplemented != null || domain.shutdown != Domain.RUNNING || vcpu.yielded || vcpu.state != Vcpu.State.RUNNABLE) {
           return false;
         }
       }
     }
   }
 
-  /** Ends the turn (SCHEDOP_yield). */
-  void yield() {
-    yielded = true;
+  // ---- For hypercalls ----
+
+  @Override
+  public long initialise(Vcpu caller, long va) {
+    return new InitialState(xen.mmu).load(caller, this, va);
+  }
+
+  @Override
+  public void sendNmi() {
+    pv.nmiPending = true;
+    vcpu.wake();
+  }
+
+  @Override
+  public void inKernelSpace(Runnable access) {
+    if (vcpu.kernelRootMfn == 0) {
+      return;
+    }
+    long cr3 = cpu.cr3;
+    cpu.cr3 = vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT;
+    access.run();
+    cpu.cr3 = cr3;
   }
 
   // ---- Exits ----
@@ -182,8 +198,9 @@ public final class PvVcpu implements Scheduler.Runner {
     }
   }
 
-  /** Has the rest of a hypercall done by executing its SYSCALL again, after events were looked at (hypercall_create_continuation). */
-  void continueHypercall(int number, long... arguments) {
+  /** Executes its SYSCALL again. */
+  @Override
+  public void continueHypercall(int number, long... arguments) {
     continued = true;
     cpu.rip -= 2;
     cpu.r[Cpu.RAX] = number;

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.TestDomain;
 import org.xenolith.xen.event.EventChannels;
-import org.xenolith.xen.event.GuestFrames;
+import org.xenolith.xen.GuestFrames;
 
 class PvConsoleTest {
   private static final long MFN = 30, PAGE = MFN << 12;

@@ -3,6 +3,7 @@ package org.xenolith.xen.event;
 import java.util.HashSet;
 import java.util.Set;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.TestDomain;
 
 /** A domain with event channels, and short names for their hypercalls. */

@@ -8,6 +8,7 @@ import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.machine.RunOutcome.Kind;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.time.TimeKeeper;
 
 /** Timers, blocking, and the clocks in shared memory. */
 class TimerTest {

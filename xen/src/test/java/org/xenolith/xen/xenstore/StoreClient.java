@@ -10,7 +10,7 @@ import java.util.List;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.TestDomain;
 import org.xenolith.xen.event.EventChannels;
-import org.xenolith.xen.event.GuestFrames;
+import org.xenolith.xen.GuestFrames;
 
 /** A guest that talks to the store over its ring. */
 final class StoreClient {

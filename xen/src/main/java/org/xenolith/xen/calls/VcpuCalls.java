@@ -1,4 +1,4 @@
-package org.xenolith.xen.pv;
+package org.xenolith.xen.calls;
 
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
@@ -7,44 +7,40 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
-import org.xenolith.xen.mm.PvMmu;
+import org.xenolith.xen.time.TimeKeeper;
 
 /** vcpu_op (common/domain.c and arch/x86/domain.c; public header vcpu.h). */
-final class VcpuCalls {
+public final class VcpuCalls {
   private static final long MILLISECOND = 1_000_000L;
 
   /** STIME_DELTA_MAX: the longest period of a timer. */
   private static final long MAX_PERIOD = Long.MAX_VALUE >>> 2;
 
   private final Domain domain;
-  private final PvVcpu[] vcpus;
-  private final PvMmu mmu;
   private final GuestStruct arg = new GuestStruct(48);
 
-  VcpuCalls(Domain domain, PvVcpu[] vcpus, PvMmu mmu) {
+  public VcpuCalls(Domain domain) {
     this.domain = domain;
-    this.vcpus = vcpus;
-    this.mmu = mmu;
   }
 
-  void register(Hypercalls calls) {
+  /** Puts vcpu_op into the table. */
+  public void register(Hypercalls calls) {
     calls.set(24, this::call);
   }
 
   private long call(Vcpu current, long[] args) {
     int id = (int) args[1];
-    if (id < 0 || id >= vcpus.length) {
+    if (id < 0 || id >= domain.vcpus.size()) {
       return -Errno.ENOENT;
     }
-    PvVcpu target = vcpus[id];
-    Vcpu v = target.vcpu;
+    Vcpu v = domain.vcpus.get(id);
     long va = args[2];
     switch ((int) args[0]) {
       case 0 -> { // initialise
         if (v.vcpuInfoPa == 0) {
           return -Errno.EINVAL;
         }
-        return v.initialised ? -Errno.EEXIST : new InitialState(mmu).load(current, target, va);
+        return v.initialised ? -Errno.EEXIST : v.runner.initialise(current, va);
       }
       case 1 -> { // up
         if (!v.initialised) {
@@ -52,29 +48,28 @@ final class VcpuCalls {
         }
         if (v.state == Vcpu.State.DOWN) {
           v.state = Vcpu.State.RUNNABLE;
-          target.time.enter(TimeKeeper.RUNNABLE);
+          v.time.enter(TimeKeeper.RUNNABLE);
         }
         return 0;
       }
       case 2 -> {
-        return down(target);
+        return down(v);
       }
       case 3 -> { // is_up
         return v.state == Vcpu.State.DOWN ? 0 : 1;
       }
       case 4 -> { // get_runstate_info
-        long[] info = target.time.runstate();
+        long[] info = v.time.runstate();
         for (int n = 0; n < info.length; n++) {
           arg.putLong(8 * n, info[n]);
         }
         return arg.write(current.cpu, va, 48) ? 0 : -Errno.EFAULT;
       }
       case 5 -> { // register_runstate_memory_area
-        if (!arg.read(current.cpu, va, 8) || !GuestAccess.accessible(arg.getLong(0), 48)) {
+        if (!arg.read(current.cpu, va, 8) || !GuestAccess.accessible(current.cpu, arg.getLong(0), 48)) {
           return -Errno.EFAULT;
         }
-        v.pv.runstateArea = arg.getLong(0);
-        target.time.writeRunstate();
+        v.time.registerRunstate(arg.getLong(0));
         return 0;
       }
       case 6 -> { // set_periodic_timer
@@ -85,11 +80,11 @@ final class VcpuCalls {
         if (Long.compareUnsigned(period, MILLISECOND) < 0 || Long.compareUnsigned(period, MAX_PERIOD) > 0) {
           return -Errno.EINVAL;
         }
-        target.time.setPeriodic(period);
+        v.time.setPeriodic(period);
         return 0;
       }
       case 7 -> { // stop_periodic_timer
-        target.time.setPeriodic(0);
+        v.time.setPeriodic(0);
         return 0;
       }
       case 8 -> { // set_singleshot_timer
@@ -101,36 +96,34 @@ final class VcpuCalls {
         }
         // A time that has passed comes at once, as a time of now does.
         long due = arg.getLong(0);
-        target.time.setSingleshot(due < 0 ? Long.MAX_VALUE : due);
+        v.time.setSingleshot(due < 0 ? Long.MAX_VALUE : due);
         return 0;
       }
       case 9 -> { // stop_singleshot_timer
         if (v != current) {
           return -Errno.EINVAL;
         }
-        target.time.stopSingleshot();
+        v.time.stopSingleshot();
         return 0;
       }
       case 10 -> {
-        return registerVcpuInfo(current, target, va);
+        return registerVcpuInfo(current, v, va);
       }
       case 11 -> { // send_nmi
         if (va != 0) {
           return -Errno.EINVAL;
         }
-        v.pv.nmiPending = true;
-        v.wake();
+        v.runner.sendNmi();
         return 0;
       }
       case 12 -> { // get_physid: only for the hardware's domain
         return -Errno.EINVAL;
       }
       case 13 -> { // register_vcpu_time_memory_area
-        if (!arg.read(current.cpu, va, 8) || !GuestAccess.accessible(arg.getLong(0), 32)) {
+        if (!arg.read(current.cpu, va, 8) || !GuestAccess.accessible(current.cpu, arg.getLong(0), 32)) {
           return -Errno.EFAULT;
         }
-        v.pv.timeArea = arg.getLong(0);
-        target.time.writeSystemTime();
+        v.time.registerTime(arg.getLong(0));
         return 0;
       }
       default -> {
@@ -140,37 +133,37 @@ final class VcpuCalls {
     }
   }
 
-  private long down(PvVcpu target) {
+  private long down(Vcpu target) {
     boolean others = false;
-    for (PvVcpu other : vcpus) {
-      others |= other != target && other.vcpu.state != Vcpu.State.DOWN;
+    for (Vcpu other : domain.vcpus) {
+      others |= other != target && other.state != Vcpu.State.DOWN;
     }
     if (!others) {
       domain.shutdown = domain.shutdownCode >= 0 ? domain.shutdownCode : Domain.SHUTDOWN_POWEROFF;
       return 0;
     }
-    if (target.vcpu.state != Vcpu.State.DOWN) {
-      target.vcpu.state = Vcpu.State.DOWN;
+    if (target.state != Vcpu.State.DOWN) {
+      target.state = Vcpu.State.DOWN;
       target.time.stopPoll();
       target.time.enter(TimeKeeper.OFFLINE);
     }
     return 0;
   }
 
-  private long registerVcpuInfo(Vcpu current, PvVcpu target, long va) {
+  private long registerVcpuInfo(Vcpu current, Vcpu v, long va) {
     if (!arg.read(current.cpu, va, 16)) {
       return -Errno.EFAULT;
     }
-    Vcpu v = target.vcpu;
-    long mfn = arg.getLong(0);
+    long gfn = arg.getLong(0);
     int offset = arg.getInt(8);
-    if (target.vcpuInfoRegistered) {
+    if (v.vcpuInfoRegistered) {
       return -Errno.EINVAL;
     }
     if (Integer.compareUnsigned(offset, GuestMemory.FRAME_SIZE - Vcpu.VCPU_INFO_SIZE) > 0 || (offset & 7) != 0) {
       return offset < 0 || offset >= GuestMemory.FRAME_SIZE ? -Errno.EINVAL : -Errno.ENXIO;
     }
-    if (!mmu.getWritablePage(domain, mfn)) {
+    long mfn = domain.frames.hold(gfn);
+    if (mfn < 0) {
       return -Errno.EINVAL;
     }
     long pa = (mfn << GuestMemory.FRAME_SHIFT) + offset;
@@ -184,9 +177,9 @@ final class VcpuCalls {
       memory.write(pa, old, 0, old.length);
     }
     v.vcpuInfoPa = pa;
-    target.vcpuInfoRegistered = true;
+    v.vcpuInfoRegistered = true;
     domain.channels.vcpuInfoMoved(v);
-    target.time.writeSystemTime();
+    v.time.writeSystemTime();
     return 0;
   }
 }

@@ -1,4 +1,4 @@
-package org.xenolith.xen.pv;
+package org.xenolith.xen.calls;
 
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
@@ -11,24 +11,23 @@ import org.xenolith.xen.Vcpu;
  * multicall (common/multicall.c): a list of struct multicall_entry { op, result, args[6] }, done one after another. Pending events are
  * looked at when all is done.
  */
-final class Multicall {
+public final class Multicall {
   private static final int NUMBER = 13, ENTRY = 64, IRET = 23;
 
   /** After so many entries the vcpu looks at events and then goes on with the rest: Xen preempts, too. */
   private static final int BATCH = 1024;
 
   private final Hypercalls calls;
-  private final PvVcpu[] vcpus;
   private final GuestStruct entry = new GuestStruct(ENTRY);
   private final long[] args = new long[6];
   private boolean inside;
 
-  Multicall(Hypercalls calls, PvVcpu[] vcpus) {
+  public Multicall(Hypercalls calls) {
     this.calls = calls;
-    this.vcpus = vcpus;
   }
 
-  void register() {
+  /** Puts multicall into the table. */
+  public void register() {
     calls.set(NUMBER, this::call);
   }
 
@@ -38,7 +37,7 @@ final class Multicall {
     }
     long va = outer[0];
     long count = outer[1];
-    if (count < 0 || count > Long.MAX_VALUE / ENTRY || !GuestAccess.accessible(va, count * ENTRY)) {
+    if (count < 0 || count > Long.MAX_VALUE / ENTRY || !GuestAccess.accessible(vcpu.cpu, va, count * ENTRY)) {
       return -Errno.EFAULT;
     }
     inside = true;
@@ -52,7 +51,7 @@ final class Multicall {
   private long run(Vcpu vcpu, long va, long count) {
     for (long n = 0; n < count; n++, va += ENTRY) {
       if (n == BATCH) {
-        vcpus[vcpu.id].continueHypercall(NUMBER, va, count - n);
+        vcpu.runner.continueHypercall(NUMBER, va, count - n);
         return 0;
       }
       if (!entry.read(vcpu.cpu, va, ENTRY)) {
@@ -92,7 +91,7 @@ final class Multicall {
     if (!entry.write(vcpu.cpu, va + 16, 16, length)) {
       return -Errno.EFAULT;
     }
-    vcpus[vcpu.id].continueHypercall(NUMBER, va, left);
+    vcpu.runner.continueHypercall(NUMBER, va, left);
     return 0;
   }
 }

@@ -1,4 +1,4 @@
-package org.xenolith.xen.pv;
+package org.xenolith.xen.calls;
 
 import org.xenolith.machine.EventQueue;
 import org.xenolith.xen.Domain;
@@ -6,9 +6,10 @@ import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.time.TimeKeeper;
 
 /** sched_op, its old form sched_op_compat, and set_timer_op (common/sched/core.c; public header sched.h). */
-final class SchedCalls {
+public final class SchedCalls {
   private static final int YIELD = 0, BLOCK = 1, SHUTDOWN = 2, POLL = 3, REMOTE_SHUTDOWN = 4, SHUTDOWN_CODE = 5, WATCHDOG = 6;
   private static final int PIN_OVERRIDE = 7;
 
@@ -16,18 +17,19 @@ final class SchedCalls {
   private static final long SECOND = 1_000_000_000L;
 
   private final Domain domain;
-  private final PvVcpu[] vcpus;
   private final GuestStruct arg = new GuestStruct(24);
   private final EventQueue.Event[] watchdogs = new EventQueue.Event[WATCHDOGS];
   private final boolean[] watchdogUsed = new boolean[WATCHDOGS];
 
-  SchedCalls(Domain domain, PvVcpu[] vcpus) {
+  public SchedCalls(Domain domain) {
     this.domain = domain;
-    this.vcpus = vcpus;
   }
 
-  void register(Hypercalls calls) {
-    calls.set(6, this::schedOpCompat);
+  /** Puts sched_op and set_timer_op into the table, and for PV the old form. */
+  public void register(Hypercalls calls) {
+    if (!domain.isContainer()) {
+      calls.set(6, this::schedOpCompat);
+    }
     calls.set(15, (vcpu, args) -> setTimer(vcpu, args[0]));
     calls.set(29, this::schedOp);
   }
@@ -35,7 +37,7 @@ final class SchedCalls {
   private long schedOp(Vcpu vcpu, long[] args) {
     switch ((int) args[0]) {
       case YIELD -> {
-        vcpus[vcpu.id].yield();
+        vcpu.yielded = true;
         return 0;
       }
       case BLOCK -> {
@@ -83,7 +85,7 @@ final class SchedCalls {
   private long schedOpCompat(Vcpu vcpu, long[] args) {
     switch ((int) args[0]) {
       case YIELD -> {
-        vcpus[vcpu.id].yield();
+        vcpu.yielded = true;
         return 0;
       }
       case BLOCK -> {
@@ -101,7 +103,7 @@ final class SchedCalls {
   }
 
   private void block(Vcpu vcpu) {
-    vcpus[vcpu.id].time.stopPoll();
+    vcpu.time.stopPoll();
     if (vcpu.vcpuInfoPa != 0) {
       vcpu.cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) 0);
     }
@@ -144,11 +146,11 @@ final class SchedCalls {
         return 0;
       }
     }
-    vcpus[vcpu.id].time.stopPoll();
+    vcpu.time.stopPoll();
     vcpu.state = Vcpu.State.BLOCKED;
     vcpu.pollPort = count == 1 ? port : 0;
     if (timeout != 0) {
-      vcpus[vcpu.id].time.setPoll(timeout);
+      vcpu.time.setPoll(timeout);
     }
     return 0;
   }
@@ -185,7 +187,7 @@ final class SchedCalls {
   }
 
   private long setTimer(Vcpu vcpu, long due) {
-    TimeKeeper time = vcpus[vcpu.id].time;
+    TimeKeeper time = vcpu.time;
     long offset = due - time.now();
     if (due == 0) {
       time.stopSingleshot();

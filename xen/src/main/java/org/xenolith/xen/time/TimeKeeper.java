@@ -1,4 +1,4 @@
-package org.xenolith.xen.pv;
+package org.xenolith.xen.time;
 
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.machine.EventQueue;
@@ -14,7 +14,7 @@ import org.xenolith.xen.event.EventChannels;
  */
 public final class TimeKeeper {
   /** System time is (TSC - tsc_timestamp) * 2^shift * multiplier / 2^32: exactly 1 ns a tick (public header xen.h, vcpu_time_info). */
-  static final int TSC_TO_NS_MULTIPLIER = 0x8000_0000, TSC_TO_NS_SHIFT = 1;
+  public static final int TSC_TO_NS_MULTIPLIER = 0x8000_0000, TSC_TO_NS_SHIFT = 1;
 
   /** PVCLOCK_TSC_STABLE_BIT: every vcpu's TSC agrees. */
   private static final int TSC_STABLE = 1;
@@ -23,7 +23,7 @@ public final class TimeKeeper {
   public static final long EPOCH = 1_767_225_600L;
 
   /** Run states (public header vcpu.h). */
-  static final int RUNNING = 0, RUNNABLE = 1, BLOCKED = 2, OFFLINE = 3;
+  public static final int RUNNING = 0, RUNNABLE = 1, BLOCKED = 2, OFFLINE = 3;
 
   /** Offsets in struct shared_info, 64 bits. */
   private static final int WC_VERSION = 3072, WC_SEC = 3076, WC_NSEC = 3080, WC_SEC_HI = 3084;
@@ -40,12 +40,22 @@ public final class TimeKeeper {
   private long period;
   private final GuestStruct area = new GuestStruct(RUNSTATE_SIZE);
 
-  TimeKeeper(Vcpu vcpu) {
+  /** Since when the vcpu is in its run state, and the time spent in each, in ns. */
+  private long since;
+
+  private final long[] spent = new long[4];
+
+  /** Linear addresses, 0 for none, of the guest's struct vcpu_runstate_info and of a second struct vcpu_time_info. */
+  private long runstateArea, timeArea;
+
+  /** The time of a vcpu that is offline. */
+  public TimeKeeper(Vcpu vcpu) {
     this.vcpu = vcpu;
     this.xen = vcpu.domain.xen;
   }
 
-  long now() {
+  /** System time in ns. */
+  public long now() {
     return xen.clock.now;
   }
 
@@ -64,7 +74,7 @@ public final class TimeKeeper {
   }
 
   /** Writes vcpu_info.time (force_update_vcpu_system_time, arch/x86/time.c). The rate never changes, so once is enough. */
-  void writeSystemTime() {
+  public void writeSystemTime() {
     if (vcpu.vcpuInfoPa != 0) {
       long pa = vcpu.vcpuInfoPa + Vcpu.TIME;
       putTime(xen.memory.readInt(pa));
@@ -75,11 +85,13 @@ public final class TimeKeeper {
 
   /** Writes the second copy of the time that the guest may have registered for its user mode. */
   private void writeTimeArea() {
-    inKernelSpace(() -> {
-      long va = vcpu.pv.timeArea;
-      if (va != 0 && area.read(vcpu.cpu, va, TIME_SIZE)) {
+    if (timeArea == 0) {
+      return;
+    }
+    vcpu.runner.inKernelSpace(() -> {
+      if (area.read(vcpu.cpu, timeArea, TIME_SIZE)) {
         putTime(area.getInt(0));
-        area.write(vcpu.cpu, va, TIME_SIZE);
+        area.write(vcpu.cpu, timeArea, TIME_SIZE);
       }
     });
   }
@@ -94,67 +106,68 @@ public final class TimeKeeper {
     area.putInt(28, TSC_TO_NS_SHIFT | TSC_STABLE << 8);
   }
 
-  /** Areas are registered by the guest's kernel, so its page tables count whichever mode runs. What it does not map is left out. */
-  private void inKernelSpace(Runnable access) {
-    if (vcpu.kernelRootMfn == 0) {
-      return;
-    }
-    long cr3 = vcpu.cpu.cr3;
-    vcpu.cpu.cr3 = vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT;
-    access.run();
-    vcpu.cpu.cr3 = cr3;
-  }
-
   // ---- Run states ----
 
   /** Enters a run state and accounts for the one before (vcpu_runstate_change, common/sched/core.c). */
-  void enter(int state) {
+  public void enter(int state) {
     if (state == runState) {
       return;
     }
-    vcpu.runstateTime[runState] += now() - vcpu.runstateSince;
-    vcpu.runstateSince = now();
+    spent[runState] += now() - since;
+    since = now();
     runState = state;
     writeRunstate();
   }
 
+  /** Has the run state kept up to date at a linear address of the guest's kernel. What it does not map is left out. */
+  public void registerRunstate(long va) {
+    runstateArea = va;
+    writeRunstate();
+  }
+
+  /** Likewise a copy of the system time. */
+  public void registerTime(long va) {
+    timeArea = va;
+    writeSystemTime();
+  }
+
   /** Brings the guest's runstate area up to date, with the flag that tells of an update under way if it asked for that. */
-  void writeRunstate() {
-    inKernelSpace(() -> {
-      long va = vcpu.pv.runstateArea;
-      if (va == 0) {
-        return;
-      }
+  private void writeRunstate() {
+    if (runstateArea == 0) {
+      return;
+    }
+    vcpu.runner.inKernelSpace(() -> {
       area.putLong(0, runState);
-      area.putLong(8, vcpu.runstateSince | RUNSTATE_UPDATE);
+      area.putLong(8, since | RUNSTATE_UPDATE);
       for (int n = 0; n < 4; n++) {
-        area.putLong(16 + 8 * n, vcpu.runstateTime[n]);
+        area.putLong(16 + 8 * n, spent[n]);
       }
       boolean flag = (vcpu.domain.assists & Domain.ASSIST_RUNSTATE_UPDATE_FLAG) != 0;
-      if (flag && !area.write(vcpu.cpu, va + 8, 8, 8)) {
+      if (flag && !area.write(vcpu.cpu, runstateArea + 8, 8, 8)) {
         return;
       }
-      area.putLong(8, vcpu.runstateSince);
-      area.write(vcpu.cpu, va, RUNSTATE_SIZE);
+      area.putLong(8, since);
+      area.write(vcpu.cpu, runstateArea, RUNSTATE_SIZE);
     });
   }
 
   /** struct vcpu_runstate_info now, the time in the present state included (vcpu_runstate_get). */
-  long[] runstate() {
-    long[] info = {runState, vcpu.runstateSince, vcpu.runstateTime[0], vcpu.runstateTime[1], vcpu.runstateTime[2], vcpu.runstateTime[3]};
-    info[2 + runState] += now() - vcpu.runstateSince;
+  public long[] runstate() {
+    long[] info = {runState, since, spent[0], spent[1], spent[2], spent[3]};
+    info[2 + runState] += now() - since;
     return info;
   }
 
   // ---- Timers ----
 
   /** Sets the one-shot timer to an absolute system time; a new time replaces the old. */
-  void setSingleshot(long due) {
+  public void setSingleshot(long due) {
     stopSingleshot();
     singleshot = xen.events.at(Math.max(due, now()), this::tick);
   }
 
-  void stopSingleshot() {
+  /** Takes the one-shot timer back. */
+  public void stopSingleshot() {
     if (singleshot != null) {
       singleshot.cancel();
       singleshot = null;
@@ -162,7 +175,7 @@ public final class TimeKeeper {
   }
 
   /** Sets the periodic timer; 0 stops it. */
-  void setPeriodic(long nanoseconds) {
+  public void setPeriodic(long nanoseconds) {
     if (periodic != null) {
       periodic.cancel();
       periodic = null;
@@ -186,11 +199,12 @@ public final class TimeKeeper {
   }
 
   /** Ends SCHEDOP_poll at an absolute system time. */
-  void setPoll(long due) {
+  public void setPoll(long due) {
     poll = xen.events.at(Math.max(due, now()), vcpu::wake);
   }
 
-  void stopPoll() {
+  /** Takes the time-out of SCHEDOP_poll back. */
+  public void stopPoll() {
     if (poll != null) {
       poll.cancel();
       poll = null;

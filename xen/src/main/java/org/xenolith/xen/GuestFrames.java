@@ -1,4 +1,4 @@
-package org.xenolith.xen.event;
+package org.xenolith.xen;
 
 /** How a part of Xen keeps a frame of the guest in use: get_page_from_gfn with get_page_type(PGT_writable_page), and the way back. */
 public interface GuestFrames {
