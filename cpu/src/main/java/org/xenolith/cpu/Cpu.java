@@ -148,6 +148,12 @@ public final class Cpu {
   /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer. */
   private boolean stepping;
 
+  /** A debugger's breakpoints, or null. */
+  private Breakpoints breakpoints;
+
+  /** Blocks must not simply run through: {@link #stepping}, or a debugger waits for something. */
+  private boolean careful;
+
   /** Whether a data breakpoint is set. */
   boolean watching;
 
@@ -188,8 +194,8 @@ public final class Cpu {
       while (clock.now < until) {
         b = code.after(b, this, rip, mmu.hostForFetch(rip));
         branches[(int) branchCount++ & 63] = b.va;
-        if (stepping) {
-          step(b);
+        if (careful) {
+          runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
         } else {
           runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
         }
@@ -240,6 +246,67 @@ public final class Cpu {
     }
   }
 
+  private void runCarefully(Block b, int n) {
+    if (stepping) {
+      step(b);
+    } else if (breakpoints.inside(b)) {
+      runAsking(b, n);
+    } else {
+      runBlock(b, n);
+    }
+  }
+
+  /** Like {@link #runBlock}, asking a debugger before the instructions that it wants. */
+  private void runAsking(Block b, int n) {
+    Op[] ops = b.ops;
+    Instruction[] instructions = b.instructions;
+    rip = b.next;
+    int k = 0;
+    try {
+      while (k < n) {
+        if (breakpoints.stopsAt(instructions[k].address) && changedAtStop(instructions[k], k)) {
+          return;
+        }
+        rip = b.next;
+        ops[k].execute(this, instructions[k]);
+        k++;
+        if (stop) {
+          break;
+        }
+      }
+    } catch (Fault f) {
+      clock.now += k;
+      retired += k;
+      faulted(f, instructions[k]);
+      throw f;
+    }
+    clock.now += k;
+    retired += k;
+    if (k < ops.length) {
+      rip = instructions[k].address;
+    }
+  }
+
+  /**
+   * Lets a debugger look before an instruction, with {@code done} of its block behind it.
+   *
+   * @return whether it changed anything: then all is counted, and the next instruction is to be looked up
+   */
+  private boolean changedAtStop(Instruction i, int done) {
+    clock.now += done;
+    retired += done;
+    rip = i.address;
+    boolean changed = breakpoints.ask(this);
+    if (changed) {
+      refresh();
+      stop = true;
+    } else {
+      clock.now -= done;
+      retired -= done;
+    }
+    return changed;
+  }
+
   private void faulted(Fault f, Instruction i) {
     rip = i.address;
     pendingDebug = 0;
@@ -267,6 +334,9 @@ public final class Cpu {
     if (!resumed && instructionBreakpoint(i.address)) {
       exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, debugHits);
       stop = true;
+      return;
+    }
+    if (breakpoints != null && breakpoints.stopsAt(i.address) && changedAtStop(i, 0)) {
       return;
     }
     if (tracer != null) {
@@ -552,14 +622,15 @@ public final class Cpu {
 
   private void refreshStepping() {
     boolean was = stepping;
-    boolean breakpoints = false;
+    boolean own = false;
     for (int n = 0; n < 4; n++) {
-      breakpoints |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0;
+      own |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0;
     }
-    stepping = tracer != null || breakpoints || watching || (eflags & (TF | RF)) != 0;
+    stepping = tracer != null || own || watching || (eflags & (TF | RF)) != 0;
     if (stepping != was) {
       stop = true;
     }
+    careful = stepping || breakpoints != null && breakpoints.any();
   }
 
   // ---- Debugging (AMD64 APM volume 2, chapter 13) ----
@@ -624,7 +695,7 @@ public final class Cpu {
 
   // ---- Watching a run ----
 
-  /** Sees every instruction before it runs; for traces and debuggers. The run itself does not change. */
+  /** Sees every instruction before it runs; for traces. The run itself does not change. */
   public interface Tracer {
     void before(Cpu cpu, Instruction i);
   }
@@ -633,6 +704,18 @@ public final class Cpu {
   public void trace(Tracer tracer) {
     this.tracer = tracer;
     refreshStepping();
+  }
+
+  /** Lets a debugger stop this processor, from now on and for good; to be called once, before the run. */
+  public void debug(Breakpoints points) {
+    breakpoints = points;
+    points.attach(this);
+    breakpointsChanged();
+  }
+
+  void breakpointsChanged() {
+    careful = stepping || breakpoints.any();
+    mmu.watch(breakpoints.anyWatchpoint() ? breakpoints : null);
   }
 
   /** The linear addresses at which the last blocks were entered, oldest first, at most 64. */

@@ -72,11 +72,18 @@ public final class Mmu {
 
   private final TlbSet[] sets = new TlbSet[SETS];
   private final TlbSet unused = new TlbSet();
+
+  /** What the fast paths see instead of the current set while there are watchpoints: nothing. */
+  private final TlbSet veil = new TlbSet();
+
   private TlbSet current;
   private int victim;
   
   /** Where the tables of the current set start. */
   private long readTlb, writeTlb, fetchTlb;
+
+  /** A debugger's watchpoints, or null. The set's entries are made and used as ever, but every access takes the slow path to them. */
+  private Breakpoints watchpoints;
 
   private boolean user;
   private boolean checkAlignment;
@@ -133,9 +140,28 @@ public final class Mmu {
 
   private void use(TlbSet set) {
     current = set;
-    readTlb = set.read;
-    writeTlb = set.write;
+    TlbSet seen = watchpoints == null ? set : veil;
+    readTlb = seen.read;
+    writeTlb = seen.write;
     fetchTlb = set.fetch;
+  }
+
+  /** Tells a debugger's watchpoints of every data access from now on, or (with null) of none. */
+  void watch(Breakpoints points) {
+    watchpoints = points;
+    use(current);
+  }
+
+  /** The machine address for a data access inside a page that the fast path did not serve. */
+  private long reach(long va, int size, int access) {
+    if (watchpoints == null) {
+      return fill(va, access);
+    }
+    long entry = (access == WRITE ? current.write : current.read) + index(va);
+    boolean hit = inside(va - Host.getLong(entry), 1);
+    long pa = hit ? memory.machine(Host.getLong(entry + 8) + va - Host.getLong(entry)) : fill(va, access);
+    watchpoints.accessed(cpu, va, size, access);
+    return pa;
   }
 
   /** Forgets all translations of every root. */
@@ -248,8 +274,8 @@ public final class Mmu {
       return Host.getLong(host);
     }
     checkAlignment16(va);
-    long low = readSlow(va, 8);
-    high = readSlow(va + 8, 8);
+    long low = read64(va);
+    high = read64(va + 8);
     return low;
   }
 
@@ -291,8 +317,26 @@ public final class Mmu {
         default -> Host.getLong(host);
       };
     }
+    if (watchpoints != null) {
+      entry = current.write + index(va);
+      offset = va - Host.getLong(entry);
+      if (inside(offset, size)) {
+        // As above, without a look at the read entry, which may be another page's.
+        watchpoints.accessed(cpu, va, size, READ);
+        return readHost(Host.getLong(entry + 8) + offset, size);
+      }
+    }
     checkWritable(va, size);
     return read(va, size);
+  }
+
+  private static long readHost(long host, int size) {
+    return switch (size) {
+      case 1 -> Host.getByte(host);
+      case 2 -> Host.getShort(host);
+      case 4 -> Host.getInt(host) & 0xffff_ffffL;
+      default -> Host.getLong(host);
+    };
   }
 
   private long readSlow(long va, int size) {
@@ -313,20 +357,11 @@ public final class Mmu {
       }
       return value;
     }
-    long pa = fill(va, READ);
+    long pa = reach(va, size, READ);
     if (cpu.watching) {
       cpu.watch(va, size, READ);
     }
-    if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
-      return bus.read(pa, size);
-    }
-    long host = memory.host(pa);
-    return switch (size) {
-      case 1 -> Host.getByte(host);
-      case 2 -> Host.getShort(host);
-      case 4 -> Host.getInt(host) & 0xffff_ffffL;
-      default -> Host.getLong(host);
-    };
+    return memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? readHost(memory.host(pa), size) : bus.read(pa, size);
   }
 
   // ---- Stores ----
@@ -436,7 +471,7 @@ public final class Mmu {
       }
       return;
     }
-    long pa = fill(va, WRITE);
+    long pa = reach(va, size, WRITE);
     if (cpu.watching) {
       cpu.watch(va, size, WRITE);
     }
@@ -515,7 +550,7 @@ public final class Mmu {
   }
 
   private void translateOrFault(long va, int access) {
-    long entry = (access == WRITE ? writeTlb : readTlb) + index(va);
+    long entry = (access == WRITE ? current.write : current.read) + index(va);
     if (Host.getLong(entry) != (va & PAGE)) {
       fill(va, access);
     }
@@ -539,16 +574,16 @@ public final class Mmu {
     long host = memory.host(pa & PAGE);
     current.filled = true;
     if (access == FETCH) {
-      enter(fetchTlb + ix, page, host);
+      enter(current.fetch + ix, page, host);
       return pa;
     }
-    enter(readTlb + ix, page, host);
+    enter(current.read + ix, page, host);
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
     if (walkWritable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
-      enter(writeTlb + ix, page, host);
+      enter(current.write + ix, page, host);
     }
     return pa;
   }

@@ -21,6 +21,18 @@ public abstract class Computer implements AutoCloseable {
     void write(byte[] bytes, int length);
   }
 
+  /** Looks at a machine while it stands still: a debugger. */
+  public interface Onlooker {
+    /**
+     * Called before each turn, the first included, on the thread that runs the machine: every register is exact, and nothing happens until
+     * the method returns. The guest cannot tell how long that takes.
+     */
+    void between();
+
+    /** The run is to end: whoever holds the machine up lets it go. From any thread. */
+    void stopping();
+  }
+
   protected final Clock clock = new Clock();
   protected final EventQueue events = new EventQueue();
   protected final RunDigest digest = new RunDigest();
@@ -28,6 +40,7 @@ public abstract class Computer implements AutoCloseable {
   private final ConcurrentLinkedQueue<byte[]> typed = new ConcurrentLinkedQueue<>();
   private final Semaphore attention = new Semaphore(0);
   private Scheduler scheduler;
+  private Onlooker onlooker;
   private boolean interactive;
   private boolean finished;
 
@@ -61,6 +74,9 @@ public abstract class Computer implements AutoCloseable {
     while ((bytes = typed.poll()) != null) {
       typed(bytes);
     }
+    if (onlooker != null && !hasEnded()) {
+      onlooker.between();
+    }
     return hasEnded();
   }
 
@@ -91,7 +107,25 @@ public abstract class Computer implements AutoCloseable {
   /** Ends the run soon; from any thread. */
   public void stop() {
     scheduler.stop();
+    if (onlooker != null) {
+      onlooker.stopping();
+    }
     attention.release();
+  }
+
+  /** Lets somebody look between turns; to be called at most once, before the run. */
+  public void show(Onlooker who) {
+    onlooker = who;
+  }
+
+  /** Ends a wait for a person (see {@link #interactive}), so that the {@link Onlooker} is asked soon; from any thread. */
+  public void attend() {
+    attention.release();
+  }
+
+  /** The processor whose turn it is, or whose turn was the last. */
+  public int turn() {
+    return scheduler.turn();
   }
 
   /** Types on the guest's keyboard; from any thread. Such a run does not repeat. */

@@ -71,6 +71,7 @@ public final class Scheduler {
   private final Idle idling;
   private volatile boolean stopped;
   private long idle;
+  private int turn;
 
   /**
    * @param runners the processors, in the order of their turns
@@ -86,6 +87,11 @@ public final class Scheduler {
   /** Ends the run at the next look; from any thread. */
   public void stop() {
     stopped = true;
+  }
+
+  /** The number of the processor whose turn it is, or whose turn was the last. */
+  public int turn() {
+    return turn;
   }
 
   /** Counts skipped because nobody could run. */
@@ -139,6 +145,7 @@ public final class Scheduler {
           continue;
         }
         idleEvents = 0;
+        turn = chosen;
         next = (chosen + 1) % runners.size();
         current = runners.get(chosen);
         turnEnd = clock.now + QUANTUM;
