@@ -21,7 +21,7 @@ class ModuleDependencyTest {
               "image", List.of(),
               "isa", List.of(),
               "cpu", List.of("isa"),
-              "machine", List.of("cpu", "isa"),
+              "machine", List.of("cpu", "isa", "image"),
               "xen", List.of("machine", "cpu", "isa", "image"),
               "insight", List.of("xen", "machine", "cpu", "isa", "image"),
               "app", List.of("insight", "xen", "machine", "cpu", "isa", "image")));

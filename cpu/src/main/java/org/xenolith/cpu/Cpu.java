@@ -142,6 +142,9 @@ public final class Cpu {
   /** Asks the loop to stop at the next instruction boundary: an exit is pending, or the running block was dropped. */
   private boolean stop;
 
+  /** {@link #endRun} was called. */
+  private boolean ended;
+
   /** A trap (#DB) to deliver at the next boundary: DR6 bits. */
   private int pendingDebug;
 
@@ -188,6 +191,7 @@ public final class Cpu {
   public Exit run(long until) {
     exit = null;
     stop = false;
+    ended = false;
     refresh();
     Block b = none;
     try {
@@ -207,6 +211,9 @@ public final class Cpu {
           if (exit != null) {
             clock.now++;
             return exit;
+          }
+          if (ended) {
+            return BUDGET;
           }
         }
       }
@@ -398,6 +405,15 @@ public final class Cpu {
   /** Whether {@link #run} would return an {@link Exit.Interrupt} or {@link Exit.NonMaskable} at once: what ends HLT. */
   public boolean eventPending() {
     return false;
+  }
+
+  /**
+   * Ends the current run at the next instruction boundary with {@link Exit.Budget}, for a device whose next event is due before the run's
+   * end.
+   */
+  public void endRun() {
+    ended = true;
+    stop = true;
   }
 
   // ---- Asked for by instruction methods ----

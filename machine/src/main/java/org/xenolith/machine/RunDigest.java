@@ -47,6 +47,14 @@ public final class RunDigest {
       case Exit.SoftwareInterrupt i -> add(0x1_0000L + i.vector());
       case Exit.Syscall s -> add(0x2_0000L);
       case Exit.Sysenter s -> add(0x3_0000L);
+      case Exit.Halt h -> add(0x5_0000L);
+      case Exit.Interrupt i -> add(0x6_0000L);
+      case Exit.NonMaskable n -> add(0x7_0000L);
+      case Exit.Hypercall h -> add(0x8_0000L);
+      case Exit.SecondStageViolation v -> {
+        add(0x9_0000L + v.access());
+        add(v.gpa());
+      }
       default -> add(0x4_0000L);
     }
   }
