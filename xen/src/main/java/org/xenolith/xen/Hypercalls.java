@@ -1,5 +1,7 @@
 package org.xenolith.xen;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -28,6 +30,14 @@ public final class Hypercalls {
   private final Hypercall[] handlers = new Hypercall[NUMBERS];
   private final long[] counts = new long[NUMBERS];
 
+  /** The call in progress, -1 for none, and the multicall entry that it is. */
+  private int inProgress = -1;
+
+  private long[] arguments;
+  private long batchVa;
+  private long batchIndex;
+  private long batchSize;
+
   Hypercalls(Hypervisor xen) {
     this.xen = xen;
   }
@@ -51,9 +61,37 @@ public final class Hypercalls {
     int n = (int) number;
     counts[n]++;
     Hypercall handler = handlers[n];
+    int outer = inProgress;
+    long[] outerArguments = arguments;
+    inProgress = n;
+    arguments = args;
     long result = handler == null ? -Errno.ENOSYS : handler.call(vcpu, args);
+    inProgress = outer;
+    arguments = outerArguments;
     xen.observer.hypercall(vcpu, n, args, result);
     return result;
+  }
+
+  /** Says which entry of a multicall the next call is; a {@code size} of 0: it is none. */
+  public void batch(long entryVa, long index, long size) {
+    batchVa = entryVa;
+    batchIndex = index;
+    batchSize = size;
+  }
+
+  /**
+   * What the guest is asking for at this moment.
+   *
+   * @param request which request of the call's list, or -1
+   * @param words the request
+   * @param va the address it is about, or 0
+   */
+  public Breach.Operation operation(int request, int requests, long requestVa, List<Long> words, long va, long value) {
+    if (inProgress < 0) {
+      return Breach.Operation.instruction(va, value);
+    }
+    List<Long> five = Arrays.stream(arguments).limit(5).boxed().toList();
+    return new Breach.Operation(inProgress, five, batchVa, batchIndex, batchSize, request, requests, requestVa, words, va, value);
   }
 
   /** How often each hypercall was issued, by name; sub-calls of a multicall count, too. */

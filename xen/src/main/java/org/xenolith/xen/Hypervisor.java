@@ -27,6 +27,12 @@ public final class Hypervisor {
   /** Running domains. */
   public final List<Domain> domains = new ArrayList<>();
 
+  /**
+   * Whether this is a debug build of Xen, which is stricter: it marks the entries that map grants by bit 62, which guests may then not set
+   * themselves, and sends a #GP where such an entry is overwritten (_PAGE_GNTTAB, asm/x86_64/page.h).
+   */
+  public boolean debugBuild = true;
+
   /** Whether something unknown stops the run; otherwise the guest gets what a Xen without it answers. */
   public boolean stopOnUnknown = true;
 

@@ -57,6 +57,9 @@ public final class Vcpu {
    */
   public long[] rest;
 
+  /** Whether Xen, answering a hypercall, wants the guest to take a #GP after it (pv_inject_hw_exception). */
+  public boolean protectionFault;
+
   /** When its TLB was last flushed whole, by the PV MMU's count of such flushes. */
   public long tlbFlushed;
 

@@ -62,7 +62,9 @@ public final class Multicall {
       for (int k = 0; k < 6; k++) {
         args[k] = entry.getLong(16 + 8 * k);
       }
+      calls.batch(va, n, count);
       long result = calls.call(vcpu, op, args);
+      calls.batch(0, 0, 0);
       if (vcpu.rest != null) {
         return restOf(vcpu, va, count - n);
       }

@@ -2,6 +2,7 @@ package org.xenolith.xen.mm;
 
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.rules.Rule;
 
 /** What descriptors a PV guest may have (Xen: check_descriptor, validate_segdesc_page, arch/x86/pv/descriptor-tables.c). */
 public final class DescriptorChecks {
@@ -30,7 +31,7 @@ public final class DescriptorChecks {
       long descriptor = memory.readLong(pa);
       if (!allowed(descriptor)) {
         String why = "descriptor 0x%x, number %d in mfn 0x%x, is a system descriptor that a guest may not have";
-        return refusals.refuse("R24", Errno.EINVAL, mfn, why.formatted(descriptor, n, mfn));
+        return refusals.refuse(Rule.DESCRIPTORS, Errno.EINVAL, mfn, why.formatted(descriptor, n, mfn));
       }
       long fixed = fix(descriptor);
       if (fixed != descriptor) {

@@ -8,6 +8,7 @@ import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * The guest's descriptor tables: the frames they lie in are of type seg_desc, which no page table maps writable, and hold only checked
@@ -50,7 +51,7 @@ public final class DescriptorTables {
   private int tooLarge(int entries) {
     String why = "a GDT of %s entries: those from %d on are Xen's";
     String size = Integer.toUnsignedString(entries);
-    return refusals.refuse("R24", Errno.EINVAL, -1, why.formatted(size, DescriptorChecks.FIRST_RESERVED_ENTRY));
+    return refusals.refuse(Rule.DESCRIPTORS, Errno.EINVAL, -1, why.formatted(size, DescriptorChecks.FIRST_RESERVED_ENTRY));
   }
 
   /**
@@ -72,6 +73,7 @@ public final class DescriptorTables {
     for (int n = 0; n < pages; n++) {
       int rc = types.getPageAndType(mfns[n], SEGMENT_DESCRIPTORS, vcpu.domain.id);
       if (rc != 0) {
+        refusals.onBehalfOf(Rule.DESCRIPTORS);
         refusals.at("wanted as page %d of the GDT".formatted(n));
         while (n-- > 0) {
           types.putPageAndType(mfns[n]);
@@ -104,7 +106,9 @@ public final class DescriptorTables {
     boolean misplaced = entries != 0 && ((base & GuestMemory.FRAME_SIZE - 1) != 0 || !GuestAccess.accessible(base, 1));
     if (Integer.compareUnsigned(entries, MAX_LDT_ENTRIES) > 0 || misplaced) {
       String why = "an LDT of %s entries at va 0x%x: at most 8192, on a page of the guest's";
-      return refusals.refuse("R22", Errno.EINVAL, -1, why.formatted(Integer.toUnsignedString(entries), va));
+      refusals.refuse(Rule.EXTENDED_OPS, Errno.EINVAL, -1, why.formatted(Integer.toUnsignedString(entries), va));
+      refusals.debugLine("Bad args to SET_LDT: ptr=%x, ents=%x".formatted(va, entries));
+      return -Errno.EINVAL;
     }
     if (vcpu.ldtEntries != entries || vcpu.ldtBase != base) {
       dropLdt(vcpu);
@@ -139,8 +143,9 @@ public final class DescriptorTables {
       long mfn = Pte.mfn(entry);
       int rc = types.getPageAndType(mfn, SEGMENT_DESCRIPTORS, vcpu.domain.id);
       if (rc != 0) {
+        refusals.onBehalfOf(Rule.DESCRIPTORS);
         refusals.at("wanted as page %d of the LDT".formatted(page));
-        refusals.report(vcpu, rc);
+        refusals.reportFault(vcpu);
         return -1;
       }
       vcpu.ldtMfns[page] = mfn;
@@ -158,7 +163,7 @@ public final class DescriptorTables {
   private int update(Vcpu vcpu, long pa, long descriptor) {
     if ((pa & 7) != 0 || !DescriptorChecks.allowed(descriptor)) {
       String why = "descriptor 0x%x for machine address 0x%x: it must be one a guest may have, at a multiple of 8";
-      return refusals.refuse("R24", Errno.EINVAL, pa >>> 12, why.formatted(descriptor, pa));
+      return refusals.refuse(Rule.DESCRIPTORS, Errno.EINVAL, pa >>> 12, why.formatted(descriptor, pa));
     }
     long mfn = pa >>> GuestMemory.FRAME_SHIFT;
     int rc = types.getPage(mfn, vcpu.domain.id);
@@ -170,6 +175,7 @@ public final class DescriptorTables {
       mmu.xen().memory.writeLong(pa, DescriptorChecks.fix(descriptor));
       types.putType(mfn);
     } else {
+      refusals.onBehalfOf(Rule.DESCRIPTORS);
       refusals.at("which a descriptor was to be written to");
       rc = -Errno.EINVAL;
     }

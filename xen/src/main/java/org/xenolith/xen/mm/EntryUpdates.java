@@ -6,10 +6,11 @@ import static org.xenolith.xen.mm.FrameTable.L2;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * Changes of single entries of page tables in use (Xen: mod_l1_entry to mod_l4_entry, arch/x86/mm.c). Entries that are not present take any
- * value: Xen looks at their address bits only on Intel processors that speculate with them (L1TF), which the machine's is not.
+ * value: Xen refuses some address bits only on Intel processors that speculate with them (L1TF), which the machine's is not.
  */
 final class EntryUpdates {
   private final GuestMemory memory;
@@ -34,7 +35,10 @@ final class EntryUpdates {
   int update(int level, long tableMfn, int slot, long wanted, boolean preserveAd, int domid, int pageOwner) {
     if (!PageTables.guestSlot(level, slot)) {
       String why = "L4 slot 0x%x of mfn 0x%x is Xen's".formatted(slot, tableMfn);
-      return refusals.refuse("R13", Errno.EINVAL, tableMfn, why);
+      refusals.refuse(Rule.XEN_SLOTS, Errno.EINVAL, tableMfn, why);
+      refusals.slot(level, tableMfn, slot, wanted);
+      refusals.debugLine("L4 update in Xen-private area, slot %#x".formatted(slot));
+      return -Errno.EINVAL;
     }
     long pa = PageTables.slotPa(tableMfn, slot);
     long old = memory.readLong(pa);
@@ -42,6 +46,7 @@ final class EntryUpdates {
     if (Pte.present(wanted)) {
       int rc = tables.checkFlags(level, wanted);
       if (rc == 0) {
+        tables.checkGlobal(level, tableMfn, slot, wanted);
         entry = Pte.adjust(level, wanted);
         if (Pte.similar(old, entry)) {
           write(pa, old, entry, preserveAd);
@@ -51,8 +56,11 @@ final class EntryUpdates {
       }
       if (rc != 0) {
         refusals.at("wanted for slot 0x%x of L%d table mfn 0x%x".formatted(slot, level, tableMfn));
+        refusals.slot(level, tableMfn, slot, wanted);
         return rc;
       }
+    } else {
+      tables.checkAbsent(level, tableMfn, slot, wanted);
     }
     write(pa, old, entry, preserveAd);
     if (level == L1) {

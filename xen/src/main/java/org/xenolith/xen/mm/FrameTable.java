@@ -162,9 +162,39 @@ public final class FrameTable {
     tlbStamp[(int) mfn] = stamp;
   }
 
+  /**
+   * The word in which Xen keeps a frame's type and prints it in its messages (asm/mm.h, PGT_*): bits 63 to 61 the type, 60 locked, 59
+   * pinned, 58 validated, 56 partly validated, from 0 on the count.
+   */
+  public long typeWord(long mfn) {
+    long word = (long) type(mfn) << 61 | typeCount(mfn);
+    word |= is(mfn, PINNED) ? 1L << 59 : 0;
+    return word | (is(mfn, VALIDATED) ? 1L << 58 : 0);
+  }
+
+  /** The type word of a type alone. */
+  public static long typeWord(int type) {
+    return (long) type << 61;
+  }
+
+  /** The word in which Xen counts the references to a frame (PGC_*): bit 63 allocated, 62 of Xen's heap, from 0 on the count. */
+  public long countWord(long mfn) {
+    return (is(mfn, ALLOCATED) ? 1L << 63 : 0) | (is(mfn, XEN_HEAP) ? 1L << 62 : 0) | count(mfn);
+  }
+
   /** The name of a type for messages. */
   public static String typeName(int type) {
     return TYPE_NAMES[type];
+  }
+
+  /** The owner as Xen's messages name it. */
+  public String ownerName(long mfn) {
+    return switch (owner(mfn)) {
+      case NOBODY -> "NULL";
+      case DOMID_IO -> "d[IO]";
+      case DOMID_XEN -> "d[XEN]";
+      default -> "d" + owner(mfn);
+    };
   }
 
   /** One line about a frame for messages. */
@@ -177,7 +207,7 @@ public final class FrameTable {
       line.append(" (pfn 0x").append(Long.toHexString(pfn(mfn))).append(')');
     }
     line.append(": type ").append(typeName(type(mfn))).append(", type count ").append(typeCount(mfn)).append(", count ").append(count(mfn));
-    line.append(", owner ").append(owner(mfn) == NOBODY ? "none" : "d" + owner(mfn));
+    line.append(", owner ").append(owner(mfn) == NOBODY ? "none" : ownerName(mfn));
     if (is(mfn, PINNED)) {
       line.append(", pinned");
     }

@@ -32,8 +32,10 @@ public final class GrantMappings {
       return false;
     }
     long old = memory.readLong(pa);
-    memory.writeLong(pa, Pte.adjust(L1, Pte.of(mfn, flags)));
+    long mark = mmu.xen().debugBuild ? Pte.GRANT : 0;
+    memory.writeLong(pa, Pte.adjust(L1, Pte.of(mfn, flags | mark)));
     mmu.types().tables().putFromL1(old);
+    mmu.refusals().report(vcpu, 0);
     return true;
   }
 
@@ -63,6 +65,7 @@ public final class GrantMappings {
       memory.writeLong(pa, moved);
     } else {
       mmu.types().tables().putFromL1(moved);
+      mmu.refusals().report(vcpu, 0);
     }
     mmu.tlb().flush(vcpu.domain);
     return same;

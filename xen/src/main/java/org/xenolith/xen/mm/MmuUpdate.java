@@ -12,6 +12,7 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /** HYPERVISOR_mmu_update: changes of page-table entries and of the machine-to-physical table, in batches (do_mmu_update, mm.c). */
 final class MmuUpdate implements Hypercall {
@@ -82,6 +83,7 @@ final class MmuUpdate implements Hypercall {
           : -Errno.EFAULT;
       if (rc != 0) {
         refusals.at("request %d of %d".formatted(n, count));
+        refusals.request(n, count, requests + (long) n * REQUEST_SIZE, request.getLong(0), request.getLong(8));
         break;
       }
     }
@@ -96,7 +98,7 @@ final class MmuUpdate implements Hypercall {
   }
 
   private int unknownDomain(int foreign) {
-    return refusals.refuse("R8", Errno.ESRCH, -1, "mmu_update names a domain that cannot be meant, 0x%x".formatted(foreign));
+    return refusals.refuse(Rule.OWN_FRAMES, Errno.ESRCH, -1, "mmu_update names a domain that cannot be meant, 0x%x".formatted(foreign));
   }
 
   private int update(Domain domain, long pointer, long value, int tableOwner, int pageOwner) {
@@ -110,13 +112,13 @@ final class MmuUpdate implements Hypercall {
         boolean foreign = tableOwner != domain.id || pageOwner != domain.id && pageOwner != FrameTable.DOMID_IO;
         yield foreign ? notPrivileged(tableOwner, pageOwner) : updateM2p(pointer & ~7L, value, pageOwner);
       }
-      default -> refusals.refuse("R19", Errno.ENOSYS, -1, "mmu_update has no type %d".formatted(command));
+      default -> refusals.refuse(Rule.ENTRY_UPDATES, Errno.ENOSYS, -1, "mmu_update has no type %d".formatted(command));
     };
   }
 
   private int notPrivileged(int tableOwner, int pageOwner) {
     String why = "mmu_update of tables of d%d with frames of d%d is for privileged domains".formatted(tableOwner, pageOwner);
-    return refusals.refuse("R8", Errno.EPERM, -1, why);
+    return refusals.refuse(Rule.OWN_FRAMES, Errno.EPERM, -1, why);
   }
 
   private int updateTable(Domain domain, long pa, long value, int command, int pageOwner) {
@@ -124,6 +126,7 @@ final class MmuUpdate implements Hypercall {
     int rc = types.getPage(mfn, domain.id);
     if (rc != 0) {
       refusals.at("so no entry at 0x%x can be updated".formatted(pa));
+      refusals.debugLine("Could not get page for normal update");
       return rc;
     }
     int type = frames.type(mfn);
@@ -134,7 +137,7 @@ final class MmuUpdate implements Hypercall {
         mmu.xen().memory.writeLong(pa, value);
       } else {
         String why = "mmu_update of 0x%x, which is neither in a page table nor in a writable frame (%s)";
-        rc = refusals.refuse("R19", Errno.EINVAL, mfn, why.formatted(pa, frames.describe(mfn)));
+        rc = refusals.refuse(Rule.ENTRY_UPDATES, Errno.EINVAL, mfn, why.formatted(pa, frames.describe(mfn)));
       }
     } else {
       rc = types.getType(mfn, WRITABLE);
@@ -153,7 +156,7 @@ final class MmuUpdate implements Hypercall {
     }
     if (pageOwner != domain.id) {
       String why = "mmu_update of L%d table mfn 0x%x with frames of another domain".formatted(level, mfn);
-      return refusals.refuse("R19", Errno.EINVAL, mfn, why);
+      return refusals.refuse(Rule.ENTRY_UPDATES, Errno.EINVAL, mfn, why);
     }
     // The table must stay one while its entry changes, even if that entry held the last use of it.
     frames.setTypeCount(mfn, frames.typeCount(mfn) + 1);
@@ -168,6 +171,7 @@ final class MmuUpdate implements Hypercall {
     int rc = types.getPage(mfn, pageOwner);
     if (rc != 0) {
       refusals.at("so its machine-to-physical entry cannot be set");
+      refusals.debugLine("Could not get page for mach->phys update");
       return rc;
     }
     mmu.m2p().set(mfn, pfn);

@@ -12,6 +12,7 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /** HYPERVISOR_mmuext_op: pins, roots, TLB flushes, the LDT, clearing and copying of frames (do_mmuext_op, arch/x86/mm.c). */
 final class MmuextOp implements Hypercall {
@@ -59,7 +60,7 @@ final class MmuextOp implements Hypercall {
     if (owner != vcpu.domain.id) {
       int errno = owner < 0 ? Errno.ESRCH : Errno.EPERM;
       String why = "mmuext_op for domain 0x%x, which is not the caller's DOMID_SELF".formatted(foreign & 0xffff);
-      return refusals.report(vcpu, refusals.refuse("R8", errno, -1, why));
+      return refusals.report(vcpu, refusals.refuse(Rule.OWN_FRAMES, errno, -1, why));
     }
     int rc = 0;
     int n = 0;
@@ -68,6 +69,7 @@ final class MmuextOp implements Hypercall {
       rc = op.read(cpu, ops + (long) n * OP_SIZE, OP_SIZE) ? perform(vcpu, op.getInt(0), op.getLong(8), op.getLong(16)) : -Errno.EFAULT;
       if (rc != 0) {
         refusals.at("mmuext_op %d of %d".formatted(n, count));
+        refusals.request(n, count, ops + (long) n * OP_SIZE, op.getLong(0), op.getLong(8), op.getLong(16));
         break;
       }
     }
@@ -97,7 +99,7 @@ final class MmuextOp implements Hypercall {
       }
       case TLB_FLUSH_MULTI, INVLPG_MULTI -> {
         if (mask.read(vcpu, arg2) != 0) {
-          yield refusals.refuse("R22", Errno.EINVAL, -1, "the vcpu mask of a TLB flush, at 0x%x, is not readable".formatted(arg2));
+          yield refusals.refuse(Rule.EXTENDED_OPS, Errno.EINVAL, -1, "the vcpu mask of a TLB flush, at 0x%x, is not readable".formatted(arg2));
         }
         yield flush(domain, command == TLB_FLUSH_MULTI, arg1);
       }
@@ -106,12 +108,12 @@ final class MmuextOp implements Hypercall {
         yield flush(domain, command == TLB_FLUSH_ALL, arg1);
       }
       case FLUSH_CACHE, FLUSH_CACHE_GLOBAL ->
-          refusals.refuse("R22", Errno.EACCES, -1, "flushing caches is for domains with devices");
+          refusals.refuse(Rule.EXTENDED_OPS, Errno.EACCES, -1, "flushing caches is for domains with devices");
       case SET_LDT -> mmu.descriptors().setLdt(vcpu, arg1, (int) arg2);
       case CLEAR_PAGE -> clear(domain, arg1);
       case COPY_PAGE -> copy(domain, arg1, arg2);
-      case MARK_SUPER, UNMARK_SUPER -> refusals.refuse("R22", Errno.EOPNOTSUPP, -1, "Xen no longer lets a PV guest map large pages");
-      default -> refusals.refuse("R22", Errno.ENOSYS, -1, "there is no mmuext_op %d".formatted(command));
+      case MARK_SUPER, UNMARK_SUPER -> refusals.refuse(Rule.EXTENDED_OPS, Errno.EOPNOTSUPP, -1, "Xen no longer lets a PV guest map large pages");
+      default -> refusals.refuse(Rule.EXTENDED_OPS, Errno.ENOSYS, -1, "there is no mmuext_op %d".formatted(command));
     };
   }
 
@@ -119,12 +121,17 @@ final class MmuextOp implements Hypercall {
     int rc = types.getPageAndType(mfn, level, domain.id);
     if (rc != 0) {
       refusals.at("while pinning mfn 0x%x as L%d table".formatted(mfn, level));
+      if (frames.valid(mfn) && frames.owner(mfn) == domain.id) {
+        refusals.debugLine("Error %d while pinning mfn %x".formatted(rc, mfn));
+      }
       return rc;
     }
     if (frames.is(mfn, PINNED)) {
       String why = "mfn 0x%x is pinned already (%s)".formatted(mfn, frames.describe(mfn));
       types.putPageAndType(mfn);
-      return refusals.refuse("R23", Errno.EINVAL, mfn, why);
+      refusals.refuse(Rule.PINNED_ONCE, Errno.EINVAL, mfn, why);
+      refusals.debugLine("mfn %x already pinned".formatted(mfn));
+      return -Errno.EINVAL;
     }
     frames.set(mfn, PINNED);
     return 0;
@@ -134,12 +141,15 @@ final class MmuextOp implements Hypercall {
     int rc = types.getPage(mfn, domain.id);
     if (rc != 0) {
       refusals.at("while unpinning it");
+      refusals.debugLine("mfn %x bad, or bad owner d%d".formatted(mfn, domain.id));
       return rc;
     }
     if (!frames.is(mfn, PINNED)) {
       String why = "mfn 0x%x is not pinned (%s)".formatted(mfn, frames.describe(mfn));
       types.putPage(mfn);
-      return refusals.refuse("R23", Errno.EINVAL, mfn, why);
+      refusals.refuse(Rule.PINNED_ONCE, Errno.EINVAL, mfn, why);
+      refusals.debugLine("mfn %x not pinned".formatted(mfn));
+      return -Errno.EINVAL;
     }
     frames.clear(mfn, PINNED);
     types.putPageAndType(mfn);
@@ -164,6 +174,7 @@ final class MmuextOp implements Hypercall {
     int rc = types.getPageAndType(mfn, WRITABLE, domain.id);
     if (rc != 0) {
       refusals.at("while clearing it");
+      refusals.debugLine("Error clearing mfn %x".formatted(mfn));
       return rc;
     }
     mmu.xen().memory.fill(mfn << GuestMemory.FRAME_SHIFT, GuestMemory.FRAME_SIZE, (byte) 0);
@@ -175,6 +186,7 @@ final class MmuextOp implements Hypercall {
     int rc = types.getPage(fromMfn, domain.id);
     if (rc != 0) {
       refusals.at("while copying from it");
+      refusals.debugLine("Error copying from mfn %x".formatted(fromMfn));
       return rc;
     }
     rc = types.getPageAndType(toMfn, WRITABLE, domain.id);
@@ -183,6 +195,7 @@ final class MmuextOp implements Hypercall {
       types.putPageAndType(toMfn);
     } else {
       refusals.at("while copying mfn 0x%x to it".formatted(fromMfn));
+      refusals.debugLine("Error copying to mfn %x".formatted(toMfn));
     }
     types.putPage(fromMfn);
     return rc;

@@ -5,9 +5,12 @@ import static org.xenolith.xen.mm.FrameTable.L4;
 import static org.xenolith.xen.mm.FrameTable.VALIDATED;
 
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.Breach;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.rules.Rule;
+import org.xenolith.xen.rules.XenLine;
 
 /**
  * What page tables may hold: checks of single entries, and of whole tables when a frame becomes one or ceases to be one (Xen:
@@ -58,16 +61,16 @@ final class PageTables {
 
   /** Refuses flags that no entry of the level may have. */
   int checkFlags(int level, long entry) {
-    long refused = Pte.refused(level, entry);
+    long refused = Pte.refused(level, entry, xen.debugBuild);
     if (refused == 0) {
       return 0;
     }
-    String rule = level > L1 && (refused & Pte.LARGE) != 0 ? "R7" : "R6";
-    return refusals.refuse(
-        rule,
-        Errno.EINVAL,
-        Pte.mfn(entry),
-        "L%d entry %s has refused flags 0x%x%s".formatted(level, Pte.hex(entry), Pte.packedFlags(refused), names(level, refused)));
+    Rule rule = level > L1 && (refused & Pte.LARGE) != 0 ? Rule.SMALL_PAGES : Rule.ENTRY_FLAGS;
+    String why = "L%d entry %s has refused flags 0x%x%s";
+    refusals.refuse(
+        rule, Errno.EINVAL, Pte.mfn(entry), why.formatted(level, Pte.hex(entry), Pte.packedFlags(refused), names(level, refused)));
+    refusals.debugLine("Bad L%d flags %x".formatted(level, Pte.packedFlags(refused)));
+    return -Errno.EINVAL;
   }
 
   private static String names(int level, long flags) {
@@ -76,6 +79,7 @@ final class PageTables {
     name(names, flags, Pte.CACHE_DISABLE, "PCD");
     name(names, flags, Pte.LARGE, level == L1 ? "PAT" : "PSE, a large page");
     name(names, flags, Pte.GLOBAL, "G");
+    name(names, flags, Pte.GRANT, "bit 62, which marks grants");
     return names.append(')').toString();
   }
 
@@ -99,22 +103,37 @@ final class PageTables {
     if (!frames.valid(mfn) || frames.owner(mfn) == FrameTable.DOMID_IO) {
       int errno = mfn == Pte.INVALID_MFN ? Errno.EINVAL : Errno.EPERM;
       String what = mfn == Pte.INVALID_MFN ? "the invalid frame number" : "I/O space that is not the domain's";
-      return refusals.refuse("R9", errno, mfn, "L1 entry %s maps mfn 0x%x, %s".formatted(Pte.hex(entry), mfn, what));
+      refusals.refuse(Rule.NO_IO_MEMORY, errno, mfn, "L1 entry %s maps mfn 0x%x, %s".formatted(Pte.hex(entry), mfn, what));
+      if (errno == Errno.EPERM) {
+        int asked = pageOwner == FrameTable.DOMID_IO ? domid : pageOwner;
+        refusals.debugLine("d%d non-privileged attempt to map MMIO space %x".formatted(asked, mfn));
+      }
+      return -errno;
     }
     if (frames.count(mfn) == 0 || frames.owner(mfn) != pageOwner) {
       String why = "L1 entry %s maps a frame that is not d%d's (%s)".formatted(Pte.hex(entry), pageOwner, frames.describe(mfn));
-      return refusals.refuse("R8", Errno.EBUSY, mfn, why);
+      refusals.refuse(Rule.OWN_FRAMES, Errno.EBUSY, mfn, why);
+      String owner = frames.count(mfn) == 0 ? "-1" : Integer.toString(frames.owner(mfn));
+      refusals.debugLine("pg_owner d%d l1e_owner d%d, but real_pg_owner d%s".formatted(pageOwner, domid, owner));
+      return notPinned(entry, mfn, domid, pageOwner);
     }
-    rc = types.addReference(mfn);
-    if (rc != 0) {
-      return rc;
+    if (types.addReference(mfn) != 0) {
+      return notPinned(entry, mfn, domid, pageOwner);
     }
     if ((entry & Pte.WRITABLE) != 0 && types.getType(mfn, FrameTable.WRITABLE) != 0) {
       types.putPage(mfn);
       String why = "L1 entry %s maps a frame writable that is in use as something else (%s)";
-      return refusals.refuseInstead("R5", Errno.EBUSY, mfn, why.formatted(Pte.hex(entry), frames.describe(mfn)));
+      refusals.refuseInstead(Rule.WRITABLE_IS_EXCLUSIVE, Errno.EBUSY, mfn, why.formatted(Pte.hex(entry), frames.describe(mfn)));
+      refusals.debugLine("Could not get page type PGT_writable_page");
+      return notPinned(entry, mfn, domid, pageOwner);
     }
     return 0;
+  }
+
+  private int notPinned(long entry, long mfn, int domid, int pageOwner) {
+    refusals.debugLine("Error getting mfn %x (pfn %x) from L1 entry %016x for l1e_owner d%d, pg_owner d%d"
+        .formatted(mfn, frames.pfn(mfn), entry, domid, pageOwner));
+    return -Errno.EBUSY;
   }
 
   /** Gives up the references that an L1 entry held, if it was present. */
@@ -122,6 +141,10 @@ final class PageTables {
     long mfn = Pte.mfn(entry);
     if (!Pte.present(entry) || !frames.valid(mfn) || frames.owner(mfn) == FrameTable.DOMID_IO) {
       return;
+    }
+    if ((entry & Pte.GRANT) != 0 && xen.debugBuild) {
+      String why = "L1 entry %s maps a grant and is given up without the grant table".formatted(Pte.hex(entry));
+      refusals.implicitUnmap(mfn, why, "Attempt to implicitly unmap %s's grant PTE %016x".formatted(frames.ownerName(mfn), entry));
     }
     if ((entry & Pte.WRITABLE) != 0) {
       types.putPageAndType(mfn);
@@ -142,6 +165,7 @@ final class PageTables {
       rc = getLinear(level, entry, tableMfn, domid);
     }
     if (rc != 0) {
+      refusals.onBehalfOf(Rule.NEXT_LEVEL);
       refusals.at("mapped by L%d entry %s".formatted(level, Pte.hex(entry)));
     }
     return rc;
@@ -155,7 +179,9 @@ final class PageTables {
     long mfn = Pte.mfn(entry);
     if ((entry & Pte.WRITABLE) != 0) {
       String why = "L%d entry %s maps a table of its own level writable".formatted(level, Pte.hex(entry));
-      return refusals.refuseInstead("R12", Errno.EINVAL, mfn, why);
+      refusals.refuseInstead(Rule.LINEAR_TABLES, Errno.EINVAL, mfn, why);
+      refusals.debugLine("Attempt to create linear p.t. with write perms");
+      return -Errno.EINVAL;
     }
     if (mfn == tableMfn) {
       refusals.forget();
@@ -171,7 +197,7 @@ final class PageTables {
             && frames.is(mfn, VALIDATED);
     if (!allowed) {
       String why = "L%d entry %s maps a table of its own level which maps, or is mapped by, another such".formatted(level, Pte.hex(entry));
-      return refusals.refuseInstead("R12", Errno.EINVAL, mfn, why);
+      return refusals.refuseInstead(Rule.LINEAR_TABLES, Errno.EINVAL, mfn, why);
     }
     refusals.forget();
     frames.setCount(mfn, frames.count(mfn) + 1);
@@ -190,6 +216,31 @@ final class PageTables {
     }
   }
 
+  // ---- What Xen takes, and a guest should not do ----
+
+  /** A kernel's page with G: Xen only says so (adjust_guest_l1e). */
+  void checkGlobal(int level, long tableMfn, int slot, long entry) {
+    boolean broken = level == L1 && (entry & (Pte.GUEST_KERNEL | Pte.GLOBAL)) == (Pte.GUEST_KERNEL | Pte.GLOBAL);
+    if (broken && !refusals.toleratedEnough()) {
+      String why = "L1 entry %s, slot 0x%x of mfn 0x%x, makes a page of the kernel global".formatted(Pte.hex(entry), slot, tableMfn);
+      XenLine line = new XenLine("Global bit is set in kernel page %x".formatted(Pte.mfn(entry)), XenLine.Build.DEBUG);
+      refusals.tolerate(Rule.REWRITTEN_FLAGS, Pte.mfn(entry), why, line, new Breach.Slot(level, tableMfn, slot, entry));
+    }
+  }
+
+  /** An absent entry that a processor may speculate with (pv_l1tf_check_pte); ours does not. */
+  void checkAbsent(int level, long tableMfn, int slot, long entry) {
+    long address = entry & Pte.L1TF_ADDRESS;
+    boolean broken = address != 0 && address < Pte.L1TF_SAFE || level > L1 && (entry & Pte.LARGE) != 0;
+    if (broken && !refusals.toleratedEnough()) {
+      String why = "L%d entry %s, slot 0x%x of mfn 0x%x, is absent and names memory: on an Intel processor with the L1TF flaw Xen ends the "
+          + "domain, or has it go on with shadow page tables";
+      String text = "%s L1TF-vulnerable L%de %016x - Shadowing".formatted(frames.ownerName(tableMfn), level, entry);
+      refusals.tolerate(Rule.L1TF_SAFE, -1, why.formatted(level, Pte.hex(entry), slot, tableMfn),
+          new XenLine(text, XenLine.Build.EVERY), new Breach.Slot(level, tableMfn, slot, entry));
+    }
+  }
+
   // ---- Whole tables ----
 
   /** Checks every entry of a frame that becomes a page table, takes their references, and writes them as Xen keeps them. */
@@ -197,15 +248,23 @@ final class PageTables {
     for (int slot = 0; slot < ENTRIES; slot++) {
       long pa = slotPa(tableMfn, slot);
       long entry = memory.readLong(pa);
-      if (!guestSlot(level, slot) || !Pte.present(entry)) {
+      if (!guestSlot(level, slot)) {
+        continue;
+      }
+      if (!Pte.present(entry)) {
+        checkAbsent(level, tableMfn, slot, entry);
         continue;
       }
       int rc = level == L1 ? getFromL1(entry, domid, domid) : getFromTable(level, entry, tableMfn, domid);
       if (rc != 0) {
         refusals.at("in slot 0x%x of mfn 0x%x, which was to become an L%d table".formatted(slot, tableMfn, level));
+        refusals.inWholeTable();
+        refusals.slot(level, tableMfn, slot, entry);
+        refusals.debugLine("Failure %d in promote_l%d_table: slot %#x".formatted(rc, level, slot));
         giveUp(tableMfn, level, slot);
         return rc;
       }
+      checkGlobal(level, tableMfn, slot, entry);
       long adjusted = Pte.adjust(level, entry);
       if (adjusted != entry) {
         memory.writeLong(pa, adjusted);

@@ -11,6 +11,7 @@ import static org.xenolith.xen.mm.FrameTable.WRITABLE;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * References to frames and to their types: the rule that a frame is used as one type at a time (Xen: get_page, _get_page_type,
@@ -48,10 +49,13 @@ final class PageTypes {
   /** Takes a reference to a frame that must be a domain's. */
   int getPage(long mfn, int domid) {
     if (!frames.valid(mfn)) {
-      return refusals.refuse("R8", Errno.EINVAL, mfn, "mfn 0x%x is not RAM of this machine".formatted(mfn));
+      return refusals.refuse(Rule.OWN_FRAMES, Errno.EINVAL, mfn, "mfn 0x%x is not RAM of this machine".formatted(mfn));
     }
     if (frames.count(mfn) == 0 || frames.owner(mfn) != domid) {
-      return refusals.refuse("R8", Errno.EINVAL, mfn, "%s is not d%d's".formatted(frames.describe(mfn), domid));
+      refusals.refuse(Rule.OWN_FRAMES, Errno.EINVAL, mfn, "%s is not d%d's".formatted(frames.describe(mfn), domid));
+      refusals.line("Error mfn %x: rd=d%d od=%s caf=%016x taf=%016x"
+          .formatted(mfn, domid, frames.ownerName(mfn), frames.countWord(mfn), frames.typeWord(mfn)));
+      return -Errno.EINVAL;
     }
     return addReference(mfn);
   }
@@ -60,7 +64,7 @@ final class PageTypes {
   int addReference(long mfn) {
     int count = frames.count(mfn);
     if (count == FrameTable.MAX_COUNT) {
-      return refusals.refuse("R2", Errno.EINVAL, mfn, "too many references to " + frames.describe(mfn));
+      return refusals.refuse(Rule.COUNT_LIMIT, Errno.EINVAL, mfn, "too many references to " + frames.describe(mfn));
     }
     frames.setCount(mfn, count + 1);
     return 0;
@@ -106,12 +110,20 @@ final class PageTypes {
     int uses = frames.typeCount(mfn);
     int current = frames.type(mfn);
     if (uses == FrameTable.MAX_COUNT) {
-      return refusals.refuse("R2", Errno.EINVAL, mfn, "too many uses of " + frames.describe(mfn));
+      refusals.refuse(Rule.COUNT_LIMIT, Errno.EINVAL, mfn, "too many uses of " + frames.describe(mfn));
+      refusals.debugLine("Type count overflow on mfn %x".formatted(mfn));
+      return -Errno.EINVAL;
     }
     if (uses > 0) {
       if (current != type) {
         String why = "%s is wanted as %s".formatted(frames.describe(mfn), FrameTable.typeName(type));
-        return refusals.refuse("R1", Errno.EINVAL, mfn, why);
+        refusals.refuse(Rule.ONE_USE, Errno.EINVAL, mfn, why);
+        // Silent where it looks like a linear page table, which may be allowed yet.
+        if (current < L1 || current > L4 || type != current - 1) {
+          refusals.debugLine("Bad type (saw %016x != exp %016x) for mfn %x (pfn %x)"
+              .formatted(frames.typeWord(mfn), FrameTable.typeWord(type), mfn, frames.pfn(mfn)));
+        }
+        return -Errno.EINVAL;
       }
       if (frames.is(mfn, BUSY)) {
         throw new IllegalStateException("used as what it is just being made: " + frames.describe(mfn));
@@ -150,6 +162,8 @@ final class PageTypes {
     if (rc == 0) {
       return validated(mfn);
     }
+    refusals.debugLine("Error while validating mfn %x (pfn %x) for type %016x: caf=%016x taf=%016x"
+        .formatted(mfn, frames.pfn(mfn), FrameTable.typeWord(type), frames.countWord(mfn), frames.typeWord(mfn)));
     frames.setTypeCount(mfn, 0);
     frames.setType(mfn, NONE);
     return rc;

@@ -17,6 +17,15 @@ public final class Pte {
   /** Xen's mark of a mapping that only the guest's kernel may use (_PAGE_GUEST_KERNEL). */
   public static final long GUEST_KERNEL = 1L << 52;
 
+  /** A debug build's mark of an entry that maps a grant (_PAGE_GNTTAB). */
+  public static final long GRANT = 1L << 62;
+
+  /**
+   * What of an absent entry an Intel processor of 46 address bits with the L1TF flaw looks at, and from where on it finds no memory
+   * (l1tf_addr_mask and l1tf_safe_maddr, arch/x86/spec_ctrl.c).
+   */
+  static final long L1TF_ADDRESS = 0x3fff_ffff_f000L, L1TF_SAFE = 3L << 44;
+
   /** The frame number in an entry that is all ones (INVALID_MFN as an entry can hold it). */
   public static final long INVALID_MFN = ADDRESS >>> 12;
 
@@ -52,8 +61,8 @@ public final class Pte {
   }
 
   /** The refused flags of an entry in a table of {@code level}. */
-  static long refused(int level, long entry) {
-    return entry & (level == FrameTable.L1 ? L1_REFUSED : TABLE_REFUSED);
+  static long refused(int level, long entry, boolean debugBuild) {
+    return entry & (level == FrameTable.L1 ? L1_REFUSED | (debugBuild ? GRANT : 0) : TABLE_REFUSED);
   }
 
   /** Whether {@code updated} may replace {@code old} without being checked. */

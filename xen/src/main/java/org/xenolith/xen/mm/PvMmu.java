@@ -34,7 +34,7 @@ public final class PvMmu {
   public PvMmu(Hypervisor xen) {
     this.xen = xen;
     this.frames = xen.frames;
-    this.refusals = new Refusals(xen.observer);
+    this.refusals = new Refusals(xen);
     this.tlb = new TlbFlushes(frames);
     this.allocator = new FrameAllocator(frames, tlb);
     this.m2p = new MachineToPhys(xen.memory, frames);
@@ -161,6 +161,7 @@ public final class PvMmu {
       throw new IllegalStateException("the initial page tables break rule " + refusals.text());
     }
     frames.set(mfn, FrameTable.PINNED);
+    refusals.forgetAll();
   }
 
   /** Takes a reference to a frame that must be the domain's; false if it is not. {@link #putPage} gives it up. */

@@ -63,6 +63,7 @@ public final class Roots {
       int rc = types.getPageAndType(mfn, FrameTable.L4, vcpu.domain.id);
       if (rc != 0) {
         mmu.refusals().at("so it cannot be the vcpu's root");
+        mmu.refusals().debugLine("Error while installing new baseptr %x".formatted(mfn));
         return rc;
       }
       mmu.descriptors().dropLdt(vcpu);
@@ -90,6 +91,7 @@ public final class Roots {
       int rc = types.getPageAndType(mfn, FrameTable.L4, vcpu.domain.id);
       if (rc != 0) {
         mmu.refusals().at("so it cannot be the vcpu's user root");
+        mmu.refusals().debugLine("Error %d installing new mfn %x".formatted(rc, mfn));
         return rc;
       }
       if ((vcpu.domain.assists & Domain.ASSIST_M2P_STRICT) != 0) {

@@ -7,6 +7,7 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /** HYPERVISOR_update_va_mapping and _otherdomain: the L1 entry of a linear address (do_update_va_mapping, arch/x86/mm.c). */
 final class VaMapping {
@@ -33,9 +34,9 @@ final class VaMapping {
     int rc;
     if (pageOwner < 0) {
       String why = "update_va_mapping names a domain that cannot be meant, 0x%x".formatted(args[3] & 0xffff);
-      rc = refusals.refuse("R8", Errno.ESRCH, -1, why);
+      rc = refusals.refuse(Rule.OWN_FRAMES, Errno.ESRCH, -1, why);
     } else if (pageOwner != vcpu.domain.id && pageOwner != FrameTable.DOMID_IO) {
-      rc = refusals.refuse("R8", Errno.EPERM, -1, "update_va_mapping with frames of d%d is for privileged domains".formatted(pageOwner));
+      rc = refusals.refuse(Rule.OWN_FRAMES, Errno.EPERM, -1, "update_va_mapping with frames of d%d is for privileged domains".formatted(pageOwner));
     } else {
       rc = update(vcpu, args[0], args[1], args[2], pageOwner);
     }
@@ -45,7 +46,9 @@ final class VaMapping {
   private int update(Vcpu vcpu, long va, long entry, long flags, int pageOwner) {
     long tableMfn = mmu.roots().l1Table(vcpu, va);
     if (tableMfn < 0) {
-      return refusals.refuse("R20", Errno.EINVAL, -1, "no L1 table maps va 0x%x".formatted(va));
+      refusals.refuse(Rule.VA_UPDATES, Errno.EINVAL, -1, "no L1 table maps va 0x%x".formatted(va));
+      refusals.address(va, entry);
+      return -Errno.EINVAL;
     }
     PageTypes types = mmu.types();
     FrameTable frames = mmu.frames();
@@ -57,11 +60,12 @@ final class VaMapping {
       rc = mmu.updates().update(L1, tableMfn, (int) (va >>> 12) & 511, entry, false, vcpu.domain.id, pageOwner);
     } else {
       String why = "what va 0x%x has for an L1 table is none (%s)".formatted(va, frames.describe(tableMfn));
-      rc = refusals.refuse("R20", Errno.EINVAL, tableMfn, why);
+      rc = refusals.refuse(Rule.VA_UPDATES, Errno.EINVAL, tableMfn, why);
     }
     types.putPage(tableMfn);
     if (rc != 0) {
       refusals.at("for va 0x%x".formatted(va));
+      refusals.address(va, entry);
       return rc;
     }
     return flush(vcpu, va, flags);

@@ -15,6 +15,7 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * Stores to L1 tables that the guest makes as if they were its own: they fault, since tables are mapped read-only, and Xen carries them
@@ -71,7 +72,8 @@ public final class WritablePageTables {
     }
     if (type != L1) {
       String why = "the store at 0x%x to va 0x%x hits what it may only change by hypercalls (%s)";
-      mmu.refusals().refuse("R21", Errno.EINVAL, tableMfn, why.formatted(vcpu.cpu.rip, va, frames.describe(tableMfn)));
+      mmu.refusals().refuse(Rule.TABLE_STORES, Errno.EINVAL, tableMfn, why.formatted(vcpu.cpu.rip, va, frames.describe(tableMfn)));
+      mmu.refusals().address(va, 0);
       mmu.refusals().reportFault(vcpu);
       return null;
     }
@@ -79,7 +81,12 @@ public final class WritablePageTables {
     if (i == null || !storesOnce(vcpu.cpu, i, va)) {
       String why = "%s at 0x%x stores to L1 table mfn 0x%x in a way that Xen does not carry out (va 0x%x)"
           .formatted(i == null ? "what" : i, vcpu.cpu.rip, tableMfn, va);
-      mmu.refusals().refuse("R21", Errno.EINVAL, tableMfn, why);
+      mmu.refusals().refuse(Rule.TABLE_STORES, Errno.EINVAL, tableMfn, why);
+      mmu.refusals().address(va, 0);
+      if (i != null) {
+        int bytes = i.memoryWidth != 0 ? i.memoryWidth : i.width;
+        mmu.refusals().debugLine("bad access (cr2=%x, addr=%x, bytes=%d)".formatted(va, i.hasMemory() ? vcpu.cpu.ea(i) : va, bytes));
+      }
       mmu.refusals().reportFault(vcpu);
       return null;
     }
@@ -155,6 +162,8 @@ public final class WritablePageTables {
     long entry = memory.readLong(PageTables.slotPa(copyMfn, slot));
     int rc = mmu.updates().update(L1, tableMfn, slot, entry, false, vcpu.domain.id, vcpu.domain.id);
     if (rc == 0) {
+      mmu.refusals().address(va, entry);
+      mmu.refusals().report(vcpu, 0);
       return exit;
     }
     System.arraycopy(savedRegisters, 0, cpu.r, 0, savedRegisters.length);
@@ -164,6 +173,8 @@ public final class WritablePageTables {
     cpu.eflags = savedFlags;
     cpu.refresh();
     mmu.refusals().at("stored by %s at 0x%x to va 0x%x".formatted(i, savedRip, va));
+    mmu.refusals().debugLine("could not get_page_from_l1e()");
+    mmu.refusals().address(va, entry);
     mmu.refusals().reportFault(vcpu);
     return null;
   }

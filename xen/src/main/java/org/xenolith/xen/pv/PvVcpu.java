@@ -196,6 +196,15 @@ public final class PvVcpu implements VcpuRunner {
     if (!continued) {
       cpu.r[Cpu.RAX] = result;
     }
+    takeProtectionFault();
+  }
+
+  /** What a hypercall, or a store that Xen carried out, brings the guest besides its result. */
+  private void takeProtectionFault() {
+    if (vcpu.protectionFault) {
+      vcpu.protectionFault = false;
+      entry.inject(Fault.GP, 0);
+    }
   }
 
   /** Executes its SYSCALL again. */
@@ -250,7 +259,10 @@ public final class PvVcpu implements VcpuRunner {
       switch (xen.mmu.writableTables().emulate(vcpu, va)) {
         case null -> reflect(Fault.PF, errorCode, va);
         case Exit.Exception e -> reflect(e.vector(), e.errorCode(), e.address());
-        case Exit.Budget b -> count(Reason.PAGE_TABLE_WRITE);
+        case Exit.Budget b -> {
+          count(Reason.PAGE_TABLE_WRITE);
+          takeProtectionFault();
+        }
         case Exit other -> handle(other);
       }
       return;
