@@ -36,7 +36,7 @@ public final class Tally implements Observer {
 
   @Override
   public void breach(Vcpu vcpu, Breach breach) {
-    Place place = new Place(breach.rule(), names.describe(vcpu.cpu.rip));
+    Place place = new Place(breach.rule().id(), names.describe(vcpu.cpu.rip));
     Refused known = refused.get(place);
     if (known == null && refused.size() < MOST_PLACES) {
       known = new Refused(breach, vcpu.cpu.clock.now);

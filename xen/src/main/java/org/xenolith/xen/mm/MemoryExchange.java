@@ -11,6 +11,7 @@ import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * XENMEM_exchange: frames of a domain for others in larger or smaller runs, or below an address (memory_exchange, common/memory.c). Done in
@@ -51,7 +52,7 @@ final class MemoryExchange {
     int outOrder = request.getInt(OUT + 16);
     if (Integer.compareUnsigned(inOrder, Reservations.MAX_ORDER) > 0 || Integer.compareUnsigned(outOrder, Reservations.MAX_ORDER) > 0) {
       String why = "an exchange of extents of 2^%d for 2^%d frames: at most 2^%d".formatted(inOrder, outOrder, Reservations.MAX_ORDER);
-      return refusals.refuse("memory_op", Errno.EPERM, -1, why);
+      return refusals.refuse(Rule.MEMORY_CALLS, Errno.EPERM, -1, why);
     }
     long inCount = request.getLong(8);
     long outCount = request.getLong(OUT + 8);
@@ -63,7 +64,7 @@ final class MemoryExchange {
             || Long.compareUnsigned(outCount, -1L >>> outOrder) > 0
             || inCount << inOrder != outCount << outOrder;
     if (invalid) {
-      return refusals.refuse("memory_op", Errno.EINVAL, -1, "an exchange whose two lists differ in size or domain");
+      return refusals.refuse(Rule.MEMORY_CALLS, Errno.EINVAL, -1, "an exchange whose two lists differ in size or domain");
     }
     if (exchanged == inCount) {
       return 0;
@@ -108,7 +109,7 @@ final class MemoryExchange {
     for (int n = 0; rc == 0 && n < 1 << outChunk; n++) {
       long mfn = allocator.take(outOrder, limitMfn);
       if (mfn < 0) {
-        rc = refusals.refuse("memory_op", Errno.ENOMEM, -1, "the machine has no 2^%d free frames in a row".formatted(outOrder));
+        rc = refusals.refuse(Rule.MEMORY_CALLS, Errno.ENOMEM, -1, "the machine has no 2^%d free frames in a row".formatted(outOrder));
       } else {
         fresh.add(mfn);
       }
@@ -152,12 +153,12 @@ final class MemoryExchange {
   /** Takes a frame that nothing but its owner refers to (steal_page, arch/x86/mm.c). */
   private int steal(Domain domain, long mfn) {
     if (!frames.valid(mfn)) {
-      return refusals.refuse("memory_op", Errno.EINVAL, mfn, "mfn 0x%x, to be exchanged, is not RAM".formatted(mfn));
+      return refusals.refuse(Rule.MEMORY_CALLS, Errno.EINVAL, mfn, "mfn 0x%x, to be exchanged, is not RAM".formatted(mfn));
     }
     boolean own = frames.owner(mfn) == domain.id && !frames.is(mfn, XEN_HEAP);
     if (!own || frames.count(mfn) != 1 || !frames.is(mfn, ALLOCATED)) {
       String why = "a frame to be exchanged is not the domain's alone, or still mapped (%s)".formatted(frames.describe(mfn));
-      return refusals.refuse("memory_op", Errno.EINVAL, mfn, why);
+      return refusals.refuse(Rule.MEMORY_CALLS, Errno.EINVAL, mfn, why);
     }
     frames.clear(mfn, 0xff);
     frames.setCount(mfn, 0);

@@ -9,6 +9,7 @@ import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * HYPERVISOR_memory_op for a PV domain without privileges (do_memory_op, common/memory.c; arch_memory_op, arch/x86/mm.c). What needs
@@ -79,13 +80,13 @@ public final class MemoryOp implements Hypercall {
       case MACHPHYS_MFN_LIST -> machphysMfnList(vcpu, va);
       // 32-bit PV guests do not exist here (Xen without CONFIG_PV32 or with pv=no-32).
       case MACHPHYS_COMPAT_MFN_LIST -> -Errno.EOPNOTSUPP;
-      case MACHINE_MEMORY_MAP -> refusals.refuse("memory_op", Errno.EPERM, -1, "the machine's memory map is for privileged domains");
+      case MACHINE_MEMORY_MAP -> refusals.refuse(Rule.MEMORY_CALLS, Errno.EPERM, -1, "the machine's memory map is for privileged domains");
       case SET_MEMORY_MAP -> setMemoryMap(vcpu, va);
       case SET_POD_TARGET, GET_POD_TARGET -> populateOnDemand(vcpu, va);
       case GET_SHARING_FREED_PAGES, GET_SHARING_SHARED_PAGES -> 0;
       // Paging and sharing of guest memory are compiled out of a default Xen.
       case PAGING_OP, SHARING_OP -> -Errno.ENOSYS;
-      default -> refusals.refuse("memory_op", Errno.ENOSYS, -1, "there is no memory_op %d".formatted(op));
+      default -> refusals.refuse(Rule.MEMORY_CALLS, Errno.ENOSYS, -1, "there is no memory_op %d".formatted(op));
     };
   }
 
@@ -116,7 +117,7 @@ public final class MemoryOp implements Hypercall {
       return 0;
     }
     int errno = owner < 0 ? Errno.ESRCH : Errno.EPERM;
-    return refusals.refuse("memory_op", errno, -1, "memory_op about domain 0x%x is for privileged domains".formatted(domid));
+    return refusals.refuse(Rule.MEMORY_CALLS, errno, -1, "memory_op about domain 0x%x is for privileged domains".formatted(domid));
   }
 
   /** Domains whose addresses are not translated have no physmap (xatp_permission_check). */
@@ -142,7 +143,7 @@ public final class MemoryOp implements Hypercall {
     if (ForeignDomains.any(vcpu, buffer.getShort(0)) < 0) {
       return -Errno.ESRCH;
     }
-    return refusals.refuse("memory_op", Errno.EACCES, -1, "a PV domain has no physmap to change");
+    return refusals.refuse(Rule.MEMORY_CALLS, Errno.EACCES, -1, "a PV domain has no physmap to change");
   }
 
   private long accessOp(Vcpu vcpu, long va) {

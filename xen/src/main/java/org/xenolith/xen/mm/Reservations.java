@@ -7,6 +7,7 @@ import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /**
  * Memory that a domain takes and gives back: XENMEM_increase_reservation, _decrease_reservation and _populate_physmap (Xen:
@@ -81,7 +82,7 @@ final class Reservations {
   }
 
   private void reportPart(Vcpu vcpu, Change change, String why) {
-    refusals.refuse("memory_op", Errno.ENOMEM, -1, "%s reservation".formatted(change.name().toLowerCase(Locale.ROOT)));
+    refusals.refuse(Rule.MEMORY_CALLS, Errno.ENOMEM, -1, "%s reservation".formatted(change.name().toLowerCase(Locale.ROOT)));
     refusals.at(why);
     refusals.report(vcpu, -Errno.ENOMEM);
   }
@@ -129,12 +130,12 @@ final class Reservations {
 
   private long allocate(Domain domain, int order, int flags) {
     if (domain.totalPages + (1L << order) > domain.maxPages) {
-      refusals.refuse("memory_op", Errno.E2BIG, -1, "d%d may own no more than %d frames".formatted(domain.id, domain.maxPages));
+      refusals.refuse(Rule.MEMORY_CALLS, Errno.E2BIG, -1, "d%d may own no more than %d frames".formatted(domain.id, domain.maxPages));
       return -1;
     }
     long mfn = mmu.allocator().take(order, limitMfn(flags));
     if (mfn < 0) {
-      refusals.refuse("memory_op", Errno.ENOMEM, -1, "the machine has no 2^%d free frames in a row".formatted(order));
+      refusals.refuse(Rule.MEMORY_CALLS, Errno.ENOMEM, -1, "the machine has no 2^%d free frames in a row".formatted(order));
       return -1;
     }
     mmu.allocator().assign(domain, mfn, order);

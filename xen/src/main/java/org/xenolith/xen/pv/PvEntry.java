@@ -6,9 +6,12 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
+import org.xenolith.xen.Breach;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
+import org.xenolith.xen.rules.XenLine;
 
 /**
  * The way into a PV guest's kernel and back to the guest: frames on the guest's stack for exceptions, callbacks and events (Xen's
@@ -21,6 +24,9 @@ public final class PvEntry {
 
   /** Xen's own range of addresses (asm-x86/config.h). */
   private static final long XEN_START = 0xffff_8000_0000_0000L, XEN_END = 0xffff_8800_0000_0000L;
+
+  /** What Xen prints where it ends a domain on the way back to it. */
+  private static final XenLine SYNC = new XenLine("domain_crash_sync called from entry.S", XenLine.Build.EVERY);
 
   private final Vcpu vcpu;
   private final PvState pv;
@@ -218,7 +224,7 @@ public final class PvEntry {
     }
     sp &= ~0xfL;
     if (Long.compareUnsigned(sp, XEN_START + 1) >= 0 && Long.compareUnsigned(sp, XEN_END + 64) < 0) {
-      return crash("no stack for a frame: rsp 0x" + Long.toHexString(sp) + " is in Xen's range");
+      return crash(Rule.HANDLERS, "no stack for a frame: rsp 0x" + Long.toHexString(sp) + " is in Xen's range", SYNC);
     }
     boolean architecturalIopl = (vcpu.domain.assists & Domain.ASSIST_ARCHITECTURAL_IOPL) != 0;
     int mask = vcpu.vcpuInfoPa == 0 ? 1 : cpu.memory.readByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK) & 0xff;
@@ -237,14 +243,14 @@ public final class PvEntry {
     sp -= 8L * n;
     for (int k = n - 1; k >= 0; k--) {
       if (!store(sp + 8L * k, frame[k])) {
-        return crash("no stack for a frame: 0x" + Long.toHexString(sp + 8L * k) + " cannot be written");
+        return crash(Rule.HANDLERS, "no stack for a frame: 0x" + Long.toHexString(sp + 8L * k) + " cannot be written", SYNC);
       }
     }
     if (maskEvents && vcpu.vcpuInfoPa != 0) {
       cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) (mask | 1));
     }
     if (rip == 0) {
-      return crash("no handler: " + unhandled + " at rip 0x" + Long.toHexString(cpu.rip));
+      return crash(Rule.HANDLERS, "no handler: " + unhandled + " at rip 0x" + Long.toHexString(cpu.rip), SYNC);
     }
     cpu.setRflags(cpu.rflags() & ~(Cpu.AC | Cpu.VM | Cpu.RF | Cpu.NT | Cpu.TF));
     Selectors.flat(cpu, false);
@@ -262,8 +268,9 @@ public final class PvEntry {
     return GuestAccess.copyOut(cpu, va, bytes, 0, 8);
   }
 
-  private boolean crash(String reason) {
+  private boolean crash(Rule rule, String reason, XenLine line) {
     vcpu.domain.crash(reason);
+    vcpu.domain.xen.observer.breach(vcpu, Breach.byInstruction(rule, Breach.Effect.CRASH, reason, line));
     return false;
   }
 
@@ -279,14 +286,16 @@ public final class PvEntry {
   /** The iret hypercall (pv/iret.c): takes up what a frame of 9 words on the stack says, and returns its rax. */
   long iret() {
     if (!GuestAccess.copyIn(cpu, cpu.r[Cpu.RSP], context, 0, context.length)) {
-      vcpu.domain.crash("fault while reading the iret context at 0x" + Long.toHexString(cpu.r[Cpu.RSP]));
+      crash(Rule.HANDLERS, "fault while reading the iret context at 0x" + Long.toHexString(cpu.r[Cpu.RSP]),
+          new XenLine("Fault while reading IRET context from guest stack", XenLine.Build.EVERY));
       return 0;
     }
     long rflags = word(6);
     int cs = (int) word(5) & 0xffff;
     if ((cs & 3) == 3) {
       if (vcpu.userRootMfn == 0) {
-        vcpu.domain.crash("guest switching to user mode with no user page tables");
+        crash(Rule.USER_ROOT, "guest switching to user mode with no user page tables",
+            new XenLine("Guest switching to user mode with no user page tables", XenLine.Build.EVERY));
         return 0;
       }
       toggleMode();

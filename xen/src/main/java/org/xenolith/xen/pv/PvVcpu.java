@@ -20,6 +20,7 @@ public final class PvVcpu implements VcpuRunner {
   public final Vcpu vcpu;
   final PvEntry entry;
   final PrivilegedOps operations;
+  private final NativeBreaches breaches;
 
   private final Hypervisor xen;
   private final Domain domain;
@@ -53,6 +54,7 @@ public final class PvVcpu implements VcpuRunner {
     this.digest = digest;
     this.entry = new PvEntry(vcpu);
     this.operations = new PrivilegedOps(vcpu, entry, ports);
+    this.breaches = new NativeBreaches(vcpu);
     vcpu.runner = this;
     cpu.descriptors = new PvDescriptors(vcpu, xen.mmu.descriptors());
     cpu.cr0 = PrivilegedOps.CR0;
@@ -227,6 +229,9 @@ public final class PvVcpu implements VcpuRunner {
         if (errorCode == 0 && operations.generalProtection() == PrivilegedOps.Result.DONE) {
           count(Reason.PRIVILEGED_INSTRUCTION);
         } else {
+          if (errorCode == 0) {
+            breaches.generalProtection();
+          }
           reflect(vector, errorCode, 0);
         }
       }
@@ -257,7 +262,7 @@ public final class PvVcpu implements VcpuRunner {
     int kind = Fault.PF_PRESENT | Fault.PF_WRITE | Fault.PF_RESERVED | Fault.PF_FETCH;
     if (vcpu.kernelMode && (errorCode & kind) == (Fault.PF_PRESENT | Fault.PF_WRITE) && GuestAccess.accessible(va, 1)) {
       switch (xen.mmu.writableTables().emulate(vcpu, va)) {
-        case null -> reflect(Fault.PF, errorCode, va);
+        case null -> reflectPageFault(errorCode, va);
         case Exit.Exception e -> reflect(e.vector(), e.errorCode(), e.address());
         case Exit.Budget b -> {
           count(Reason.PAGE_TABLE_WRITE);
@@ -267,6 +272,11 @@ public final class PvVcpu implements VcpuRunner {
       }
       return;
     }
+    reflectPageFault(errorCode, va);
+  }
+
+  private void reflectPageFault(int errorCode, long va) {
+    breaches.pageFault(errorCode, va);
     reflect(Fault.PF, errorCode, va);
   }
 

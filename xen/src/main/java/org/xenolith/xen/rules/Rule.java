@@ -159,7 +159,7 @@ public enum Rule {
 
   NOT_TRANSLATED(27, "PV page tables are those of a domain that is not translated",
       "Page-table hypercalls refuse domains whose frames a second stage translates.",
-      "mm.c: do_mmu_update", "-EOPNOTSUPP; a PV guest meets this never"),
+      "mm.c: do_mmu_update", "nothing: a PV guest meets this never; others get -EOPNOTSUPP"),
 
   ROOT_COPIES(28, "Roots are copied where Meltdown is mended",
       "With XPTI each processor runs on a copy of the root, which Xen keeps equal.",
@@ -200,7 +200,12 @@ public enum Rule {
       "Every exception and event that can come has an address registered before, and the kernel's stack can be written.",
       "x86_64/entry.S: create_bounce_frame; pv/traps.c: pv_inject_event", "the domain's end",
       every("Unhandled: vec <vector>, <exception>[<error code>]"),
-      every("domain_crash_sync called from entry.S"));
+      every("domain_crash_sync called from entry.S")),
+
+  MEMORY_CALLS(37, "Memory within the domain's share",
+      "memory_op gives a domain frames up to its maximum, exchanges its own RAM, and has no physmap of a PV domain to change.",
+      "common/memory.c: do_memory_op, increase_reservation, populate_physmap, memory_exchange", "-EPERM, -EINVAL, -EACCES or -ENOSYS, or "
+          + "fewer extents done than asked for");
 
   private final int number;
   private final String title;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.rules.Rule;
 
 class DescriptorTablesTest {
   private static final int SET_GDT = 2, UPDATE_DESCRIPTOR = 10, SET_LDT = 13;
@@ -29,7 +30,7 @@ class DescriptorTablesTest {
     guest.entry(A, 3, USER_CODE);
     guest.entry(A, 4, CALL_GATE | 0x10L << 16);
     assertThat(setGdt(A, 16)).isEqualTo(-Errno.EINVAL);
-    assertThat(guest.lastBreach().rule()).isEqualTo("R1");
+    assertThat(guest.lastBreach().rule()).isEqualTo(Rule.DESCRIPTORS);
     guest.protect(A);
     assertThat(setGdt(A, 16)).isZero();
     assertThat(guest.vcpu.gdtMfns[0]).isEqualTo(guest.p2m[A]);
@@ -47,7 +48,7 @@ class DescriptorTablesTest {
     guest.entry(A, 511, TSS);
     guest.protect(A);
     assertThat(setGdt(A, 16)).isEqualTo(-Errno.EINVAL);
-    assertThat(guest.lastBreach().rule()).isEqualTo("R24");
+    assertThat(guest.lastBreach().rule()).isEqualTo(Rule.DESCRIPTORS);
     assertThat(guest.vcpu.gdtEntries).isZero();
   }
 

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.rules.Rule;
 
 class PageTableRulesTest {
   private static final int A = SmallDomain.FREE, B = A + 1, C = A + 2, D = A + 3;
@@ -19,7 +20,7 @@ class PageTableRulesTest {
     assertThat(guest.miscounted()).isEmpty();
   }
 
-  private void refused(long result, int errno, String rule) {
+  private void refused(long result, int errno, Rule rule) {
     assertThat(result).isEqualTo(-errno);
     assertThat(guest.lastBreach().rule()).isEqualTo(rule);
     assertThat(guest.lastBreach().errno()).isEqualTo(-errno);
@@ -27,7 +28,7 @@ class PageTableRulesTest {
 
   @Test
   void aFrameThatIsMappedWritableCannotBecomeAPageTable() {
-    refused(guest.pin(1, A), Errno.EINVAL, "R1");
+    refused(guest.pin(1, A), Errno.EINVAL, Rule.ONE_USE);
     guest.protect(A);
     assertThat(guest.pin(1, A)).isZero();
   }
@@ -36,7 +37,7 @@ class PageTableRulesTest {
   void aPageTableCannotBeMappedWritable() {
     guest.protect(A);
     guest.pin(1, A);
-    refused(guest.remap(A, Pte.of(guest.p2m[A], SmallDomain.PAGE)), Errno.EBUSY, "R5");
+    refused(guest.remap(A, Pte.of(guest.p2m[A], SmallDomain.PAGE)), Errno.EBUSY, Rule.WRITABLE_IS_EXCLUSIVE);
     assertThat(guest.lastBreach().mfn()).isEqualTo(guest.p2m[A]);
     guest.unpin(A);
     assertThat(guest.remap(A, Pte.of(guest.p2m[A], SmallDomain.PAGE))).isZero();
@@ -47,7 +48,7 @@ class PageTableRulesTest {
     guest.entry(A, 3, Pte.of(guest.p2m[B], SmallDomain.PAGE));
     guest.entry(A, 9, Pte.of(guest.p2m[SmallDomain.ROOT], SmallDomain.PAGE));
     guest.protect(A);
-    refused(guest.pin(1, A), Errno.EBUSY, "R5");
+    refused(guest.pin(1, A), Errno.EBUSY, Rule.WRITABLE_IS_EXCLUSIVE);
     assertThat(guest.lastBreach().message()).contains("slot 0x9 of mfn 0x%x".formatted(guest.p2m[A]));
     assertThat(guest.frames.type(guest.p2m[A])).isEqualTo(FrameTable.NONE);
   }
@@ -55,28 +56,28 @@ class PageTableRulesTest {
   @Test
   void cachingAttributesAndLargePagesAreRefused() {
     long page = Pte.of(guest.p2m[A], SmallDomain.PAGE);
-    refused(guest.remap(A, page | Pte.WRITE_THROUGH), Errno.EINVAL, "R6");
-    refused(guest.remap(A, page | Pte.CACHE_DISABLE), Errno.EINVAL, "R6");
-    refused(guest.remap(A, page | Pte.LARGE), Errno.EINVAL, "R6");
+    refused(guest.remap(A, page | Pte.WRITE_THROUGH), Errno.EINVAL, Rule.ENTRY_FLAGS);
+    refused(guest.remap(A, page | Pte.CACHE_DISABLE), Errno.EINVAL, Rule.ENTRY_FLAGS);
+    refused(guest.remap(A, page | Pte.LARGE), Errno.EINVAL, Rule.ENTRY_FLAGS);
     int slot = SmallDomain.slot(2) + 100;
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, slot), page | Pte.LARGE), Errno.EINVAL, "R7");
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, slot), page | Pte.GLOBAL), Errno.EINVAL, "R6");
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, slot), page | Pte.LARGE), Errno.EINVAL, Rule.SMALL_PAGES);
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, slot), page | Pte.GLOBAL), Errno.EINVAL, Rule.ENTRY_FLAGS);
   }
 
   @Test
   void onlyTheDomainsOwnRamCanBeMapped() {
-    refused(guest.remap(A, Pte.of(guest.xen.mmu.m2p().pageMfns()[0], SmallDomain.READ_ONLY)), Errno.EBUSY, "R8");
-    refused(guest.remap(A, Pte.of(0xb8, SmallDomain.READ_ONLY)), Errno.EPERM, "R9");
-    refused(guest.remap(A, Pte.of(0xfee00, SmallDomain.READ_ONLY)), Errno.EPERM, "R9");
-    refused(guest.remap(A, Pte.of(-1L, SmallDomain.READ_ONLY)), Errno.EINVAL, "R9");
+    refused(guest.remap(A, Pte.of(guest.xen.mmu.m2p().pageMfns()[0], SmallDomain.READ_ONLY)), Errno.EBUSY, Rule.OWN_FRAMES);
+    refused(guest.remap(A, Pte.of(0xb8, SmallDomain.READ_ONLY)), Errno.EPERM, Rule.NO_IO_MEMORY);
+    refused(guest.remap(A, Pte.of(0xfee00, SmallDomain.READ_ONLY)), Errno.EPERM, Rule.NO_IO_MEMORY);
+    refused(guest.remap(A, Pte.of(-1L, SmallDomain.READ_ONLY)), Errno.EINVAL, Rule.NO_IO_MEMORY);
   }
 
   @Test
   void anEntryOfAHigherTableTakesATableOfTheNextLower() {
     guest.protect(A, B);
     guest.pin(2, A);
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, 400), guest.table(A)), Errno.EINVAL, "R12");
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 10), guest.table(A)), Errno.EINVAL, "R1");
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, 400), guest.table(A)), Errno.EINVAL, Rule.LINEAR_TABLES);
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 10), guest.table(A)), Errno.EINVAL, Rule.NEXT_LEVEL);
     assertThat(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, 400), guest.table(B))).isZero();
     assertThat(guest.frames.type(guest.p2m[B])).isEqualTo(FrameTable.L1);
     assertThat(guest.mmuUpdate(guest.entryPa(SmallDomain.L2, 400), 0)).isZero();
@@ -85,8 +86,8 @@ class PageTableRulesTest {
 
   @Test
   void xensSlotsOfARootAreNotTheGuests() {
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 256), guest.table(SmallDomain.L3)), Errno.EINVAL, "R13");
-    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 271), 0), Errno.EINVAL, "R13");
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 256), guest.table(SmallDomain.L3)), Errno.EINVAL, Rule.XEN_SLOTS);
+    refused(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 271), 0), Errno.EINVAL, Rule.XEN_SLOTS);
     assertThat(guest.mmuUpdate(guest.entryPa(SmallDomain.ROOT, 272), guest.table(SmallDomain.L3))).isZero();
   }
 
@@ -136,11 +137,11 @@ class PageTableRulesTest {
     guest.pin(4, B);
     guest.pin(4, C);
     long readOnlyB = Pte.of(guest.p2m[B], 0x61);
-    refused(guest.mmuUpdate(guest.entryPa(A, 5), readOnlyB | Pte.WRITABLE), Errno.EINVAL, "R12");
+    refused(guest.mmuUpdate(guest.entryPa(A, 5), readOnlyB | Pte.WRITABLE), Errno.EINVAL, Rule.LINEAR_TABLES);
     assertThat(guest.mmuUpdate(guest.entryPa(A, 5), readOnlyB)).isZero();
     assertThat(guest.mmuUpdate(guest.entryPa(A, 6), Pte.of(guest.p2m[A], 0x61))).isZero();
-    refused(guest.mmuUpdate(guest.entryPa(B, 5), Pte.of(guest.p2m[C], 0x61)), Errno.EINVAL, "R12");
-    refused(guest.mmuUpdate(guest.entryPa(C, 5), Pte.of(guest.p2m[A], 0x61)), Errno.EINVAL, "R12");
+    refused(guest.mmuUpdate(guest.entryPa(B, 5), Pte.of(guest.p2m[C], 0x61)), Errno.EINVAL, Rule.LINEAR_TABLES);
+    refused(guest.mmuUpdate(guest.entryPa(C, 5), Pte.of(guest.p2m[A], 0x61)), Errno.EINVAL, Rule.LINEAR_TABLES);
     assertThat(guest.miscounted()).isEmpty();
     assertThat(guest.unpin(A)).isZero();
     assertThat(guest.mmuUpdate(guest.entryPa(B, 5), Pte.of(guest.p2m[C], 0x61))).isZero();

@@ -9,6 +9,7 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.Fault;
 import org.xenolith.xen.Domain;
+import org.xenolith.xen.rules.Rule;
 
 class WritablePageTablesTest {
   private static final int CODE = SmallDomain.FREE, TARGET = CODE + 1, DATA = CODE + 2;
@@ -115,7 +116,7 @@ class WritablePageTablesTest {
     cpu.r[Cpu.RAX] = Pte.of(guest.p2m[SmallDomain.ROOT], SmallDomain.PAGE);
     long wanted = cpu.r[Cpu.RAX];
     assertThat(store(0x48, 0x87, 0x07)).isNull();
-    assertThat(guest.lastBreach().rule()).isEqualTo("R5");
+    assertThat(guest.lastBreach().rule()).isEqualTo(Rule.WRITABLE_IS_EXCLUSIVE);
     assertThat(entry()).isEqualTo(old);
     assertThat(cpu.r[Cpu.RAX]).isEqualTo(wanted);
     assertThat(cpu.rip).isEqualTo(SmallDomain.va(CODE));
@@ -125,12 +126,12 @@ class WritablePageTablesTest {
   void onlyAlignedStoresToL1TablesAreCarriedOut() {
     cpu.r[Cpu.RDI] = entryVa + 1;
     assertThat(store(0x48, 0x89, 0x07)).isNull();
-    assertThat(guest.lastBreach().rule()).isEqualTo("R21");
+    assertThat(guest.lastBreach().rule()).isEqualTo(Rule.TABLE_STORES);
     assertThat(guest.lastBreach().errno()).isZero();
     guest.breaches.clear();
     cpu.r[Cpu.RDI] = SmallDomain.va(SmallDomain.L2) + 8 * 400;
     assertThat(store(0x48, 0x89, 0x07)).isNull();
-    assertThat(guest.lastBreach().rule()).isEqualTo("R21");
+    assertThat(guest.lastBreach().rule()).isEqualTo(Rule.TABLE_STORES);
     assertThat(guest.lastBreach().message()).contains("type L2");
     guest.domain.assists = 0;
     cpu.r[Cpu.RDI] = entryVa;
