@@ -28,6 +28,7 @@ public final class PvMmu {
   private final DescriptorTables descriptors;
   private final Roots roots;
   private final WritablePageTables writableTables;
+  private final MemoryOp memoryOp;
   private final long privateTableMfn;
 
   /** Makes the MMU of a Xen, takes possession of all frames and registers its hypercalls. */
@@ -59,7 +60,8 @@ public final class PvMmu {
     xen.hypercalls.set(UPDATE_VA_MAPPING, vaMapping::own);
     xen.hypercalls.set(UPDATE_VA_MAPPING_OTHERDOMAIN, vaMapping::otherDomain);
     xen.hypercalls.set(MMUEXT_OP, new MmuextOp(this));
-    xen.hypercalls.set(MEMORY_OP, new MemoryOp(this));
+    this.memoryOp = new MemoryOp(this);
+    xen.hypercalls.set(MEMORY_OP, memoryOp);
     xen.hypercalls.set(SET_GDT, descriptors::setGdt);
     xen.hypercalls.set(UPDATE_DESCRIPTOR, descriptors::updateDescriptor);
   }
@@ -186,6 +188,38 @@ public final class PvMmu {
   /** Gives up what {@link #getWritablePage} took. */
   public void putWritablePage(long mfn) {
     types.putPageAndType(mfn);
+  }
+
+  // ---- For containers, whose frame numbers are translated ----
+
+  /** memory_op as a PV domain gets it; what needs no frame numbers is the same for every domain. */
+  public MemoryOp memoryOp() {
+    return memoryOp;
+  }
+
+  /**
+   * Gives a domain 2^order more frames in a row, unless it owns as many as it may.
+   *
+   * @param flags memory flags of a reservation: they may limit the address
+   * @return the first, or -1
+   */
+  public long allocate(Domain domain, int order, int flags) {
+    boolean allowed = domain.totalPages + (1L << order) <= domain.maxPages;
+    long mfn = allowed ? allocator.take(order, Reservations.limitMfn(flags)) : -1;
+    if (mfn >= 0) {
+      allocator.assign(domain, mfn, order);
+    }
+    return mfn;
+  }
+
+  /** Gives up the domain's own reference to a frame, if it still has it (put_page_alloc_ref). The caller holds another. */
+  public void dropAllocation(long mfn) {
+    types.putAllocation(mfn);
+  }
+
+  /** Drops all translations of a domain's vcpus. */
+  public void flushTlb(Domain domain) {
+    tlb.flush(domain);
   }
 
   // ---- For this package ----
