@@ -50,13 +50,22 @@ public class Processor implements Scheduler.Runner, Platform {
 
   /** Makes a processor; the one of number 0 runs, the others wait for INIT and startup. */
   public Processor(int id, ProcessorModel model, Board board) {
+    this(id, id, model, board);
+  }
+
+  /**
+   * Makes a processor; the one of number 0 runs, the others wait for INIT and startup.
+   *
+   * @param apicId the number of its local APIC, 0 for the processor of number 0
+   */
+  protected Processor(int id, int apicId, ProcessorModel model, Board board) {
     this.id = id;
     this.board = board;
     state = id == 0 ? State.RUNNING : State.WAITING;
     cpu = new Cpu(model, board.memory(), board.code(), new Devices(), board.clock());
     cpu.ownsRing0 = true;
     cpu.platform = this;
-    apic = new LocalApic(id, board.clock(), board.events(), board.apics(), new Pins(), model.physicalBits());
+    apic = new LocalApic(apicId, board.clock(), board.events(), board.apics(), new Pins(), model.physicalBits());
   }
 
   // ---- What others make of it ----
@@ -83,18 +92,28 @@ public class Processor implements Scheduler.Runner, Platform {
 
   /** Puts the processor to sleep until an interrupt wakes it. */
   protected final void halt() {
-    state = State.HALTED;
+    enter(State.HALTED);
   }
 
   /** Makes a waiting processor run, its registers set by the caller. */
   protected final void start() {
-    state = State.RUNNING;
+    enter(State.RUNNING);
   }
 
   /** Makes the processor wait until it is started again. */
   protected final void takeDown() {
-    state = State.WAITING;
+    enter(State.WAITING);
   }
+
+  private void enter(State next) {
+    if (next != state) {
+      state = next;
+      stateChanged();
+    }
+  }
+
+  /** It does something else now than before. */
+  protected void stateChanged() {}
 
   /** Whether a halted processor is woken. An interrupt that IF holds back wakes nobody. */
   protected boolean wakes() {
@@ -115,7 +134,7 @@ public class Processor implements Scheduler.Runner, Platform {
   @Override
   public final boolean run(long turnEnd) {
     yielded = false;
-    state = State.RUNNING;
+    enter(State.RUNNING);
     while (true) {
       until = Math.min(turnEnd, board.events().next());
       if (board.clock().now >= until) {
@@ -134,7 +153,7 @@ public class Processor implements Scheduler.Runner, Platform {
       if (board.ending().over() || yielded || !runnable()) {
         return false;
       }
-      state = State.RUNNING;
+      enter(State.RUNNING);
     }
   }
 
@@ -153,14 +172,16 @@ public class Processor implements Scheduler.Runner, Platform {
       case Exit.SoftwareInterrupt i -> deliver(Reason.SOFTWARE_INTERRUPT, i.vector(), cpu.delivery.software(i.vector(), i.length()));
       case Exit.Interrupt i -> {
         int vector = acknowledge();
-        deliver(Reason.INTERRUPT, vector, cpu.delivery.interrupt(vector));
+        if (vector >= 0) {
+          deliver(Reason.INTERRUPT, vector, cpu.delivery.interrupt(vector));
+        }
       }
       case Exit.NonMaskable n -> {
         deliver(Reason.NMI, Fault.NMI, cpu.delivery.nmi());
       }
       case Exit.Halt h -> {
         count(Reason.HALT);
-        state = State.HALTED;
+        halted();
       }
       case Exit.Hypercall h -> {
         count(Reason.HYPERCALL);
@@ -190,12 +211,22 @@ public class Processor implements Scheduler.Runner, Platform {
     delivered[vector]++;
     board.digest().delivered(vector);
     if (!alive) {
-      state = State.SHUTDOWN;
+      enter(State.SHUTDOWN);
       shutDown();
     }
   }
 
-  /** The vector of the interrupt that the processor takes now. */
+  /** It executed HLT. */
+  protected void halted() {
+    halt();
+  }
+
+  /** Its local APIC drives the interrupt line. */
+  protected void interruptLine(boolean asserted) {
+    cpu.assertInterrupt(asserted);
+  }
+
+  /** The vector of the interrupt that the processor takes now; -1 if there is none any more. */
   protected int acknowledge() {
     return apic.acknowledge();
   }
@@ -234,14 +265,19 @@ public class Processor implements Scheduler.Runner, Platform {
     }
     cpu.init();
     apic.init();
-    state = State.WAITING;
+    enter(State.WAITING);
+  }
+
+  /** Whether it waits for a startup interrupt. */
+  protected boolean awaitsStartup() {
+    return state == State.WAITING;
   }
 
   /** The pins of the processor, as its local APIC drives them. */
   private final class Pins implements LocalApic.Core {
     @Override
     public void interrupt(boolean asserted) {
-      cpu.assertInterrupt(asserted);
+      interruptLine(asserted);
     }
 
     @Override
@@ -263,9 +299,9 @@ public class Processor implements Scheduler.Runner, Platform {
 
     @Override
     public void startup(int vector) {
-      if (state == State.WAITING) {
+      if (awaitsStartup()) {
         cpu.startup(vector);
-        state = State.RUNNING;
+        enter(State.RUNNING);
       }
     }
 

@@ -467,6 +467,18 @@ public final class LocalApic {
     update();
   }
 
+  /**
+   * Makes a vector pending as a hypervisor does that emulates the APIC (Xen, vlapic_set_irq): also while software has not enabled it, which
+   * then holds the interrupt back.
+   *
+   * @param vector 16 to 255
+   */
+  public void pend(int vector) {
+    irr.add(vector);
+    tmr.remove(vector);
+    update();
+  }
+
   void timerExpired() {
     local(LVT_TIMER);
   }
@@ -535,7 +547,7 @@ public final class LocalApic {
 
   /** The vector that may interrupt the processor now, or -1. */
   private int deliverable() {
-    int vector = enabled() ? irr.highest() : -1;
+    int vector = accepts() ? irr.highest() : -1;
     return vector >>> 4 > processorPriority() >>> 4 && vector >= 0 ? vector : -1;
   }
 

@@ -311,6 +311,17 @@ class LocalApicTest {
   // ---- Extended mode ----
 
   @Test
+  void holdsBackWhatAHypervisorPendsUntilSoftwareEnablesIt() {
+    Core core = new Core(0);
+    core.apic.pend(0xf3);
+    assertThat(core.line).isFalse();
+
+    core.enabled();
+    assertThat(core.line).isTrue();
+    assertThat(core.apic.acknowledge()).isEqualTo(0xf3);
+  }
+
+  @Test
   void extendedModeIsEnteredAndLeftAsTheManualDraws() {
     Core core = new Core(1);
     assertThat(core.msr(0x800 + 0x0f, 0x1ff)).isFalse();
