@@ -60,7 +60,7 @@ final class BootCommand implements Callable<Integer> {
         file.write(report);
       }
       summarize(report);
-      return session.isUnread() ? ExitStatus.OK : status(report);
+      return session.isUnread() ? ExitStatus.OK : ExitStatus.of(report.outcome());
     }
   }
 
@@ -107,15 +107,5 @@ final class BootCommand implements Callable<Integer> {
       case none -> {}
     }
     context.out().flush();
-  }
-
-  private static int status(RunReport report) {
-    return switch (report.outcome()) {
-      case POWEROFF, REBOOT -> ExitStatus.OK;
-      case CRASH -> ExitStatus.GUEST_CRASHED;
-      case RULE_BROKEN -> ExitStatus.RULE_BROKEN;
-      case UNIMPLEMENTED -> ExitStatus.UNIMPLEMENTED;
-      case LIMIT -> ExitStatus.LIMIT;
-    };
   }
 }

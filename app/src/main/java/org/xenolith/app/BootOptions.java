@@ -1,6 +1,7 @@
 package org.xenolith.app;
 
 import java.nio.file.Path;
+import org.xenolith.insight.gdb.GdbAddress;
 import org.xenolith.xen.pv.PvMachine;
 import picocli.CommandLine.Option;
 
@@ -108,6 +109,13 @@ final class BootOptions {
   Path pageTables;
 
   @Option(
+      names = "--gdb",
+      paramLabel = "PORT|SOCKET",
+      description = "Wait for gdb before the first instruction, at a TCP port of this host alone (0 takes a free one) or a Unix socket. "
+          + "What gdb only looks at does not change the run.")
+  String gdb;
+
+  @Option(
       names = "--summary",
       paramLabel = "FORM",
       defaultValue = "text",
@@ -145,10 +153,20 @@ final class BootOptions {
       throw CommandFailure.unusable(
           "--memory of %d MiB: a guest has at most %d".formatted(memoryBytes >> 20, PvMachine.MAX_MEMORY >> 20), "give it less");
     }
+    gdbAddress();
     requirePositive("--max-instructions", maxInstructions);
     requirePositive("--stop-at", stopAt);
     if (shell && quiet) {
       throw CommandFailure.unusable("--shell and --quiet: a shell needs the console that --quiet takes away", "leave one of them away");
+    }
+  }
+
+  /** Where a debugger finds the guest, or null. */
+  GdbAddress gdbAddress() {
+    try {
+      return gdb == null ? null : GdbAddress.parse(gdb);
+    } catch (IllegalArgumentException e) {
+      throw CommandFailure.unusable("--gdb " + gdb + ": " + e.getMessage(), "give a port of this host, or the path of a Unix socket to make");
     }
   }
 

@@ -50,7 +50,8 @@ final class BootRun {
   }
 
   private RunReport run() {
-    try (Computer machine = machine();
+    try (Debugging debugging = Debugging.of(plan.options(), session);
+        Computer machine = machine();
         BufferedWriter trace = trace()) {
       if (trace != null) {
         for (Cpu cpu : machine.cpus()) {
@@ -60,14 +61,16 @@ final class BootRun {
       if (session.isInteractive()) {
         machine.interactive();
       }
+      debugging.attach(machine, names);
       RunOutcome outcome;
       try (SessionLink link = new SessionLink(machine, session)) {
         outcome = machine.run(plan.options().limit());
+        debugging.ended(outcome, ExitStatus.of(outcome(outcome.kind())));
       }
       if (pageTables != null) {
         pageTables.write(pageTables(machine));
       }
-      return report(machine, outcome);
+      return report(machine, debugging.isKilled() ? new RunOutcome(RunOutcome.Kind.STOPPED, "ended by gdb") : outcome);
     } catch (UncheckedIOException e) {
       throw plan.options().trace == null ? e : traceFailure(e.getCause());
     } catch (IOException e) {

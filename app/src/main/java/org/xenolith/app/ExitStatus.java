@@ -1,5 +1,7 @@
 package org.xenolith.app;
 
+import org.xenolith.insight.Outcome;
+
 /** The exit statuses of the program, on which scripts rely. */
 public final class ExitStatus {
   /** The guest powered off, or the command did what it was asked. */
@@ -24,4 +26,15 @@ public final class ExitStatus {
   public static final int DEFECT = 70;
 
   private ExitStatus() {}
+
+  /** The status of a run that ended so. */
+  static int of(Outcome outcome) {
+    return switch (outcome) {
+      case POWEROFF, REBOOT -> OK;
+      case CRASH -> GUEST_CRASHED;
+      case RULE_BROKEN -> RULE_BROKEN;
+      case UNIMPLEMENTED -> UNIMPLEMENTED;
+      case LIMIT -> LIMIT;
+    };
+  }
 }

@@ -19,7 +19,7 @@ public final class Progress {
   }
 
   /** A thing that takes a while begins. */
-  public void begin(String what) {
+  public synchronized void begin(String what) {
     begun = what;
     if (overwrite) {
       paint(what + " ...");
@@ -29,14 +29,21 @@ public final class Progress {
   }
 
   /** How far it got, such as {@code 12 of 70 MB}; seen only where a person looks on. */
-  public void at(String where) {
+  public synchronized void at(String where) {
     if (overwrite && System.nanoTime() - paintedNs > REPAINT_NS) {
       paint(begun + ": " + where);
     }
   }
 
+  /** Something to know, on a line that stays; {@code lineEnd} is what the terminal needs now. */
+  public synchronized void note(String what, String lineEnd) {
+    end();
+    err.print("xenolith: " + what + lineEnd);
+    err.flush();
+  }
+
   /** The thing is done; the overwritten line goes away. */
-  public void end() {
+  public synchronized void end() {
     if (open) {
       err.print("\r\033[K");
       err.flush();

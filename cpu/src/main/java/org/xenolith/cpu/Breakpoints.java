@@ -88,6 +88,11 @@ public final class Breakpoints {
     }
   }
 
+  /** How many watchpoints are set. */
+  public int watchpoints() {
+    return watchpoints.size();
+  }
+
   /** Takes a watchpoint away, if it is set, and forgets that it was hit. */
   public void remove(Watchpoint point) {
     watchpoints.remove(point);

@@ -97,6 +97,11 @@ public final class GuestSession implements AutoCloseable {
     progress.at("%.2f s for the guest".formatted(virtualNs / 1e9));
   }
 
+  /** Tells the person a line that is not the guest's. */
+  public void note(String line) {
+    progress.note(line, terminal == null ? "\n" : "\r\n");
+  }
+
   /** The guest has ended: gives the terminal back. */
   public void leaveTerminal() {
     progress.end();

@@ -1,0 +1,48 @@
+package org.xenolith.insight.gdb;
+
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.insight.Names;
+import org.xenolith.machine.Computer;
+import org.xenolith.xen.mm.FrameTable;
+import org.xenolith.xen.pv.PvMachine;
+
+/** Puts together what {@code monitor} can show of a machine of a certain kind. */
+public final class MonitorCommands {
+  private MonitorCommands() {}
+
+  /** The commands for a machine. */
+  public static Monitor of(Computer machine, Names names) {
+    Monitor monitor = new Monitor();
+    if (machine instanceof PvMachine pv) {
+      FrameTable frames = pv.xen().frames;
+      new MachineCommands(machine, names, frames::describe).addTo(monitor);
+      monitor
+          .add("m2p MFN", "the pseudo-physical frame of a machine frame", (cpu, words) -> pfn(frames, Monitor.number(words)))
+          .add("p2m PFN", "the machine frame of a pseudo-physical one", (cpu, words) -> mfn(pv, Monitor.number(words)));
+    } else {
+      new MachineCommands(machine, names, mfn -> plain(machine.memory(), mfn)).addTo(monitor);
+    }
+    return monitor;
+  }
+
+  private static String plain(GuestMemory memory, long mfn) {
+    return "mfn 0x%x: %s".formatted(mfn, !memory.isRam(mfn) ? "no RAM" : memory.written(mfn) ? "RAM" : "RAM, never written");
+  }
+
+  private static String pfn(FrameTable frames, long mfn) {
+    boolean known = frames.valid(mfn) && frames.pfn(mfn) != FrameTable.INVALID_PFN;
+    return known ? "pfn 0x%x%n".formatted(frames.pfn(mfn)) : "mfn 0x%x has no pfn%n".formatted(mfn);
+  }
+
+  /** The domain's own table of frames is the kernel's; this is Xen's, backwards. */
+  private static String mfn(PvMachine machine, long pfn) {
+    FrameTable frames = machine.xen().frames;
+    StringBuilder text = new StringBuilder();
+    for (long mfn = 0; mfn < frames.frames(); mfn++) {
+      if (frames.pfn(mfn) == pfn && frames.owner(mfn) == machine.domain().id) {
+        text.append(frames.describe(mfn)).append('\n');
+      }
+    }
+    return text.isEmpty() ? "no frame of the domain is pfn 0x%x%n".formatted(pfn) : text.toString();
+  }
+}
