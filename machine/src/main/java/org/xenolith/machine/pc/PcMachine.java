@@ -1,0 +1,209 @@
+package org.xenolith.machine.pc;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.xenolith.cpu.AmdModel;
+import org.xenolith.cpu.Bus;
+import org.xenolith.cpu.CodeCache;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.KernelImage;
+import org.xenolith.machine.Board;
+import org.xenolith.machine.Computer;
+import org.xenolith.machine.Ending;
+import org.xenolith.machine.HostMemory;
+import org.xenolith.machine.Ports;
+import org.xenolith.machine.Processor;
+import org.xenolith.machine.RunOutcome;
+import org.xenolith.machine.apic.ApicBus;
+
+/** A plain PC with one kernel on it, from the kernel's image to the end of its run. */
+public final class PcMachine extends Computer {
+  /** The most processors. */
+  public static final int MAX_PROCESSORS = 16;
+
+  /** The most memory in bytes: what fits below the devices. */
+  public static final long MAX_MEMORY = MemoryMap.HOLE;
+
+  /** The least memory in bytes: that below 1 MiB, and as much above. */
+  public static final long MIN_MEMORY = 2 << 20;
+
+  /** The serial port, for the digest. */
+  private static final int SERIAL = 0;
+
+  /**
+   * What a machine is made from.
+   *
+   * @param image a Linux kernel, or one with a Multiboot header
+   * @param initrd its bytes, or null for none
+   * @param commandLine the kernel's
+   * @param memoryBytes {@link #MIN_MEMORY} to {@link #MAX_MEMORY}
+   * @param processors 1 to {@link #MAX_PROCESSORS}
+   * @param stopOnUnknown whether something unknown stops the run
+   * @param debugExit whether port f4h ends the run
+   */
+  public record Setup(
+      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int processors, boolean stopOnUnknown, boolean debugExit) {}
+
+  private final HostMemory host;
+  private final GuestMemory memory;
+  private final Ending ending;
+  private final Processor[] processors;
+  private final Uart uart;
+
+  /**
+   * Makes a machine whose kernel is about to run its first instruction.
+   *
+   * @param sink receives what the guest prints on its serial port
+   * @throws ImageException if the kernel cannot be started
+   */
+  public PcMachine(Setup setup, Sink sink) {
+    if (setup.processors() < 1 || setup.processors() > MAX_PROCESSORS) {
+      throw new IllegalArgumentException(setup.processors() + " processors");
+    }
+    if (setup.memoryBytes() < MIN_MEMORY || setup.memoryBytes() > MAX_MEMORY) {
+      throw new IllegalArgumentException(setup.memoryBytes() + " bytes of memory");
+    }
+    MemoryMap map = new MemoryMap(setup.memoryBytes() & -GuestMemory.FRAME_SIZE);
+    host = HostMemory.reserve(map.end());
+    try {
+      memory = new GuestMemory(host.segment());
+      ending = new Ending(setup.stopOnUnknown());
+      ApicBus apics = new ApicBus();
+      Ports ports = new Ports(clock);
+      IoApic ioApic = new IoApic(apics, ending);
+      Board board = new Board(memory, new CodeCache(memory), clock, events, digest, ending, ports, bus(ioApic), apics);
+      processors = new Processor[setup.processors()];
+      for (int n = 0; n < processors.length; n++) {
+        processors[n] = new Processor(n, new AmdModel(), board);
+      }
+      Pic pic = new Pic(apics::external);
+      apics.external(pic::acknowledge);
+      IsaInterrupts interrupts = new IsaInterrupts(pic, ioApic);
+      uart = new Uart(interrupts.line(Uart.IRQ), (bytes, length) -> {
+        digest.console(SERIAL, bytes, length);
+        sink.write(bytes, length);
+      });
+      devices(ports, interrupts, pic, map);
+      if (setup.debugExit()) {
+        new DebugExit(ending).attach(ports);
+      }
+      processors[0].apic.virtualWire();
+      long acpiRoot = Firmware.write(memory, processors.length);
+      Cpu cpu = processors[0].cpu;
+      if (Multiboot.is(setup.image())) {
+        Multiboot.load(memory, map, cpu, setup.image(), setup.initrd(), setup.commandLine());
+      } else {
+        LinuxBoot.load(memory, map, cpu, setup.image(), setup.initrd(), setup.commandLine(), acpiRoot);
+      }
+      schedule(List.of(processors));
+    } catch (RuntimeException e) {
+      host.close();
+      throw e;
+    }
+  }
+
+  private void devices(Ports ports, IsaInterrupts interrupts, Pic pic, MemoryMap map) {
+    pic.attach(ports);
+    uart.attach(ports);
+    new Pit(clock, events, interrupts.line(0)).attach(ports);
+    Cmos cmos = new Cmos(clock, events, interrupts.line(8));
+    cmos.memorySize(map.below4G(), map.above4G());
+    cmos.attach(ports);
+    new AcpiPm(clock, events, interrupts.line(AcpiPm.IRQ), ending).attach(ports);
+    new ResetPorts(ending).attach(ports);
+    new KeyboardController(ending).attach(ports);
+    new PciBus().attach(ports);
+  }
+
+  /** Machine addresses that are neither RAM nor a local APIC. */
+  private static Bus bus(IoApic ioApic) {
+    return new Bus() {
+      @Override
+      public long read(long pa, int size) {
+        return IoApic.covers(pa) ? ioApic.read(pa, size) : EMPTY.read(pa, size);
+      }
+
+      @Override
+      public void write(long pa, int size, long value) {
+        if (IoApic.covers(pa)) {
+          ioApic.write(pa, size, value);
+        }
+      }
+    };
+  }
+
+  // ---- Running ----
+
+  @Override
+  protected boolean hasEnded() {
+    return ending.over();
+  }
+
+  @Override
+  protected RunOutcome ended() {
+    return ending.outcome();
+  }
+
+  @Override
+  protected void typed(byte[] bytes) {
+    uart.type(bytes);
+  }
+
+  // ---- What was seen ----
+
+  @Override
+  public List<Cpu> cpus() {
+    return Stream.of(processors).map(p -> p.cpu).toList();
+  }
+
+  @Override
+  public GuestMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public String state(int processor) {
+    return switch (processors[processor].state()) {
+      case RUNNING -> "runnable";
+      case HALTED -> "blocked";
+      case WAITING -> "down";
+      case SHUTDOWN -> "shut down";
+    };
+  }
+
+  @Override
+  public Map<String, Long> exits() {
+    Map<String, Long> map = new TreeMap<>();
+    for (Processor.Reason reason : Processor.Reason.values()) {
+      long count = Stream.of(processors).mapToLong(p -> p.exits(reason)).sum();
+      if (count != 0) {
+        map.put(reason.name().toLowerCase(Locale.ROOT).replace('_', '-'), count);
+      }
+    }
+    return Collections.unmodifiableMap(map);
+  }
+
+  @Override
+  public Map<Integer, Long> faults() {
+    Map<Integer, Long> map = new TreeMap<>();
+    for (int n = 0; n < 256; n++) {
+      int vector = n;
+      long count = Stream.of(processors).mapToLong(p -> p.delivered(vector)).sum();
+      if (count != 0) {
+        map.put(n, count);
+      }
+    }
+    return map;
+  }
+
+  @Override
+  public void close() {
+    host.close();
+  }
+}
