@@ -2,6 +2,7 @@ package org.xenolith.app;
 
 import java.nio.file.Path;
 import org.xenolith.insight.gdb.GdbAddress;
+import org.xenolith.machine.pc.PcMachine;
 import org.xenolith.xen.pv.PvMachine;
 import picocli.CommandLine.Option;
 
@@ -35,7 +36,7 @@ final class BootOptions {
     none
   }
 
-  @Option(names = "--mode", paramLabel = "MODE", defaultValue = "pv", description = "pv: as an unprivileged Xen PV guest.")
+  @Option(names = "--mode", paramLabel = "MODE", defaultValue = "pv", description = "pv: as an unprivileged Xen PV guest; bare: on a plain PC (default: ${DEFAULT-VALUE}).")
   Mode mode;
 
   @Option(
@@ -56,7 +57,7 @@ final class BootOptions {
       names = "--append",
       paramLabel = "STRING",
       defaultValue = "",
-      description = "Added to the kernel's command line, which begins \"" + DEFAULT_COMMAND_LINE + "\".")
+      description = "Added to the kernel's command line, which begins \"" + PV_CONSOLE + "\", on a plain PC \"" + PC_CONSOLE + "\".")
   String append;
 
   @Option(
@@ -88,6 +89,11 @@ final class BootOptions {
       paramLabel = "N",
       description = "End the run at that count, with status 5, and show the registers, the last branches and the page walk of rip.")
   Long stopAt;
+
+  @Option(
+      names = "--debug-exit",
+      description = "A port for test kernels, 0xf4, that ends the run of a plain PC: 0 written there is success, all else a crash.")
+  boolean debugExit;
 
   @Option(
       names = "--unknown",
@@ -131,27 +137,37 @@ final class BootOptions {
   @Option(names = "--quiet", description = "No console; how far the run is, on standard error instead.")
   boolean quiet;
 
-  /** What the command line of every guest begins with: its console is the PV console. */
-  static final String DEFAULT_COMMAND_LINE = "console=hvc0";
+  /** What the command line of a guest begins with: its console is the PV console, or a PC's serial port. */
+  private static final String PV_CONSOLE = "console=hvc0", PC_CONSOLE = "console=ttyS0";
 
   String commandLine() {
-    return append.isBlank() ? DEFAULT_COMMAND_LINE : DEFAULT_COMMAND_LINE + " " + append.strip();
+    String console = mode == Mode.bare ? PC_CONSOLE : PV_CONSOLE;
+    return append.isBlank() ? console : console + " " + append.strip();
   }
 
   /** @throws CommandFailure if an option asks for what cannot be, or what this version does not have */
   void check() {
-    if (mode != Mode.pv) {
-      throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv");
+    if (mode == Mode.pvh) {
+      throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv or bare");
     }
     if (engine == Engine.translator || engine == Engine.lockstep) {
       throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, or auto");
     }
-    if (vcpus < 1 || vcpus > PvMachine.MAX_VCPUS) {
-      throw CommandFailure.unusable("--vcpus " + vcpus + ": a PV guest has 1 to " + PvMachine.MAX_VCPUS, "leave the option away for one");
+    String guest = mode == Mode.bare ? "a plain PC" : "a PV guest";
+    int mostVcpus = mode == Mode.bare ? PcMachine.MAX_PROCESSORS : PvMachine.MAX_VCPUS;
+    if (vcpus < 1 || vcpus > mostVcpus) {
+      throw CommandFailure.unusable("--vcpus %d: %s has 1 to %d".formatted(vcpus, guest, mostVcpus), "leave the option away for one");
     }
-    if (memoryBytes > PvMachine.MAX_MEMORY) {
+    long mostMemory = mode == Mode.bare ? PcMachine.MAX_MEMORY : PvMachine.MAX_MEMORY;
+    if (memoryBytes > mostMemory) {
       throw CommandFailure.unusable(
-          "--memory of %d MiB: a guest has at most %d".formatted(memoryBytes >> 20, PvMachine.MAX_MEMORY >> 20), "give it less");
+          "--memory of %d MiB: %s has at most %d".formatted(memoryBytes >> 20, guest, mostMemory >> 20), "give it less");
+    }
+    if (mode == Mode.bare && memoryBytes < PcMachine.MIN_MEMORY) {
+      throw CommandFailure.unusable("--memory of %d KiB: too little for a PC".formatted(memoryBytes >> 10), "give it more");
+    }
+    if (debugExit && mode != Mode.bare) {
+      throw CommandFailure.unusable("--debug-exit: only a plain PC has that port", "boot with --mode bare, or leave the option away");
     }
     gdbAddress();
     requirePositive("--max-instructions", maxInstructions);

@@ -21,6 +21,7 @@ import org.xenolith.insight.Tally;
 import org.xenolith.insight.Vectors;
 import org.xenolith.machine.Computer;
 import org.xenolith.machine.RunOutcome;
+import org.xenolith.machine.pc.PcMachine;
 import org.xenolith.xen.build.BuildException;
 import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
@@ -92,12 +93,8 @@ final class BootRun {
 
   private Computer machine() {
     BootOptions options = plan.options();
-    boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
-    PvMachine.Setup setup =
-        new PvMachine.Setup(
-            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
     try {
-      return new PvMachine(setup, session::printed, session::logged, tally);
+      return options.mode == BootOptions.Mode.bare ? pcMachine(options) : pvMachine(options);
     } catch (ImageException e) {
       throw CommandFailure.unusable(e.problem(), e.advice());
     } catch (BuildException e) {
@@ -106,6 +103,22 @@ final class BootRun {
       String problem = "this host does not give a guest %d MiB of memory".formatted(options.memoryBytes >> 20);
       throw CommandFailure.unusable(problem, "give it less");
     }
+  }
+
+  private Computer pvMachine(BootOptions options) {
+    boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
+    PvMachine.Setup setup =
+        new PvMachine.Setup(
+            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
+    return new PvMachine(setup, session::printed, session::logged, tally);
+  }
+
+  private Computer pcMachine(BootOptions options) {
+    boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
+    PcMachine.Setup setup =
+        new PcMachine.Setup(
+            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, stopOnUnknown, options.debugExit);
+    return new PcMachine(setup, session::printed);
   }
 
   private BufferedWriter trace() throws IOException {

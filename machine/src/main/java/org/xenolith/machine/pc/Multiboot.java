@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.OptionalInt;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.image.ImageException;
@@ -36,21 +37,20 @@ final class Multiboot {
 
   /** Whether an image has a Multiboot header. */
   static boolean is(KernelImage image) {
-    return header(image) != null;
+    return headerFlags(image).isPresent();
   }
 
-  /** The header's flags, or null if there is none. */
-  private static Integer header(KernelImage image) {
+  private static OptionalInt headerFlags(KernelImage image) {
     for (Segment segment : image.elf().segments()) {
       MemorySegment data = segment.data();
       for (long at = -segment.offset() & 3; at + 12 <= data.byteSize() && segment.offset() + at + 12 <= SEARCHED; at += 4) {
         int flags = data.get(JAVA_INT_UNALIGNED, at + 4);
         if (data.get(JAVA_INT_UNALIGNED, at) == HEADER_MAGIC && HEADER_MAGIC + flags + data.get(JAVA_INT_UNALIGNED, at + 8) == 0) {
-          return flags;
+          return OptionalInt.of(flags);
         }
       }
     }
-    return null;
+    return OptionalInt.empty();
   }
 
   /**
@@ -60,7 +60,7 @@ final class Multiboot {
    * @throws ImageException if the header asks for what is not there, or the kernel does not fit
    */
   static void load(GuestMemory memory, MemoryMap map, Cpu cpu, KernelImage image, byte[] initrd, String commandLine) {
-    int flags = header(image);
+    int flags = headerFlags(image).orElseThrow();
     if ((flags & REQUIRED & ~(ALIGN | MEMORY)) != 0) {
       throw new ImageException("%s: its Multiboot header asks for features 0x%x".formatted(image.path(), flags & REQUIRED),
           "take a kernel that asks for aligned modules (1) and memory information (2) at most");
