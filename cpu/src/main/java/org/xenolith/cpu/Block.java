@@ -8,7 +8,7 @@ import org.xenolith.isa.Instruction;
  * which crosses into the next page is a block of its own.
  */
 final class Block {
-  /** Where it was decoded: its linear address, the host address of its first byte, the processor mode. */
+  /** Where it was decoded: its RIP (in 64-bit mode its linear address), the host address of its first byte, the processor mode. */
   final long va;
 
   final long host;
@@ -17,7 +17,7 @@ final class Block {
   /** Bytes long. */
   final int length;
 
-  /** The linear address behind it. */
+  /** RIP behind it. */
   final long next;
 
   /** Host address of the page it crosses into, or 0. */

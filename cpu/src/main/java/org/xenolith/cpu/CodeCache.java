@@ -25,7 +25,7 @@ public final class CodeCache {
   private final GuestMemory memory;
   private final List<Cpu> cpus = new ArrayList<>();
 
-  /** Direct-mapped by linear address; a miss falls back on the frame's list. */
+  /** Direct-mapped by RIP; a miss falls back on the frame's list. */
   private final Block[] table = new Block[TABLE];
 
   /** The first block of each frame. */
@@ -71,7 +71,10 @@ public final class CodeCache {
     return b;
   }
 
-  /** The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. */
+  /**
+   * The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. Outside 64-bit mode {@code va} is
+   * an offset in the code segment.
+   */
   Block at(Cpu cpu, long va, long host) {
     Block b = table[slot(va)];
     if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode
@@ -100,7 +103,12 @@ public final class CodeCache {
   }
 
   private static long secondPage(Cpu cpu, long va) {
-    return cpu.mmu.hostForFetch((va | GuestMemory.FRAME_SIZE - 1) + 1);
+    return cpu.mmu.hostForFetch(cpu.codeAddress(va + room(cpu.codeAddress(va))));
+  }
+
+  /** Bytes from an address to the end of its page. */
+  private static int room(long address) {
+    return GuestMemory.FRAME_SIZE - (int) (address & GuestMemory.FRAME_SIZE - 1);
   }
 
   private Block next(Block b, int mfn) {
@@ -111,8 +119,7 @@ public final class CodeCache {
     if (held > CAPACITY) {
       dropAll();
     }
-    int room = GuestMemory.FRAME_SIZE - (int) (va & GuestMemory.FRAME_SIZE - 1);
-    int limit = Math.min(room, MAX_INSTRUCTIONS * MAX_LENGTH);
+    int limit = Math.min(room(memory.machine(host)), MAX_INSTRUCTIONS * MAX_LENGTH);
     Host.get(host, bytes, limit);
     List<Instruction> found = new ArrayList<>(MAX_INSTRUCTIONS);
     int at = 0;
@@ -245,7 +252,7 @@ public final class CodeCache {
     }
     long last = (first | GuestMemory.FRAME_SIZE - 1) + 1;
     long second = memory.machine(b.secondPage);
-    long spill = b.va + b.length & GuestMemory.FRAME_SIZE - 1;
+    long spill = first + b.length & GuestMemory.FRAME_SIZE - 1;
     return pa < last && end > first || pa < second + spill && end > second;
   }
 }

@@ -1,10 +1,12 @@
 package org.xenolith.cpu;
 
+import java.util.Arrays;
 import org.xenolith.cpu.sse.VectorUnit;
 import org.xenolith.cpu.x87.X87State;
 import org.xenolith.cpu.x87.X87Unit;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 
 /**
  * One x86-64 processor: its registers, and the loop that runs instructions until an {@link Exit}.
@@ -83,7 +85,7 @@ public final class Cpu {
   /** Working space of an instruction. */
   final int[] scratch = new int[4];
 
-  /** Current privilege level, from CS. */
+  /** Current privilege level. Of a processor that owns level 0 it is a register of its own, otherwise {@link #refresh} takes it from CS. */
   public int cpl;
 
   public CpuMode mode = CpuMode.LONG64;
@@ -124,8 +126,8 @@ public final class Cpu {
   /** What translates guest-physical addresses further, or null: they are machine addresses. */
   public SecondStage secondStage;
 
-  /** Where selectors are looked up. */
-  public Descriptors descriptors = Descriptors.NONE;
+  /** Where selectors are looked up: in the tables of {@link #gdtBase} and {@link #ldtBase}, unless a hypervisor keeps others. */
+  public Descriptors descriptors = new NativeDescriptors(this);
 
   /** Delivers events through the interrupt descriptor table, where the processor owns privilege level 0. */
   public final Delivery delivery = new Delivery(this);
@@ -135,6 +137,9 @@ public final class Cpu {
 
   private final Fault fault = new Fault();
   private Exit exit;
+
+  /** What the next run ends with at once, or null. */
+  private Exit postponed;
 
   /** Comes before the first block of a run. */
   private final Block none = new Block(0, 0, CpuMode.LONG64, 0, 0, new Op[0], new Instruction[0]);
@@ -154,14 +159,29 @@ public final class Cpu {
   /** A debugger's breakpoints, or null. */
   private Breakpoints breakpoints;
 
-  /** Blocks must not simply run through: {@link #stepping}, or a debugger waits for something. */
+  /** Blocks must not simply run through: {@link #stepping}, {@link #limited}, or a debugger waits for something. */
   private boolean careful;
+
+  /** The code segment ends below 4 GiB: instructions must not lie beyond its limit. */
+  private boolean limited;
+
+  /** From RIP to the linear address of the instruction: the base of CS outside 64-bit mode, and the width of linear addresses there. */
+  private long fetchBase, fetchMask = -1;
 
   /** Whether a data breakpoint is set. */
   boolean watching;
 
-  /** The last instruction changed SS or enabled interrupts: no debug trap or interrupt at this boundary. */
-  private boolean shadow;
+  /** What the last instruction holds back at the boundary behind it: one of the following. */
+  private int shadow;
+
+  /** Nothing; interrupts, by STI; debug traps, too, by MOV SS and POP SS (AMD64 APM volume 2, sections 8.5 and 15.21.5). */
+  private static final int NO_SHADOW = 0, OF_STI = 1, OF_STACK = 2;
+
+  /** Levels of the interrupt line and what became of NMIs, for a processor that owns privilege level 0. */
+  private boolean interruptLine, nmiPending, nmiBlocked;
+
+  /** The length of the INT3 or INTO that ended the last run. */
+  int softwareLength;
 
   private Tracer tracer;
 
@@ -189,26 +209,17 @@ public final class Cpu {
    * the instructions, and the exit unless it is {@link Exit.Budget}.
    */
   public Exit run(long until) {
-    exit = null;
-    stop = false;
+    exit = postponed;
+    postponed = null;
     ended = false;
     refresh();
+    stop = exit != null || pendingDebug != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
     Block b = none;
     try {
-      while (clock.now < until) {
-        b = code.after(b, this, rip, mmu.hostForFetch(rip));
-        branches[(int) branchCount++ & 63] = b.va;
-        if (careful) {
-          runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
-        } else {
-          runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
-        }
+      while (true) {
         if (stop) {
           stop = false;
-          if (pendingDebug != 0) {
-            debugTrap();
-          }
-          if (exit != null) {
+          if (endsAtBoundary(until)) {
             clock.now++;
             return exit;
           }
@@ -216,14 +227,54 @@ public final class Cpu {
             return BUDGET;
           }
         }
+        if (clock.now >= until) {
+          return BUDGET;
+        }
+        b = code.after(b, this, rip, mmu.hostForFetch(codeAddress(rip)));
+        branches[(int) branchCount++ & 63] = b.va;
+        if (careful) {
+          runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
+        } else {
+          runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
+        }
       }
     } catch (Fault f) {
       clock.now++;
       return exit != null ? exit : new Exit.Exception(f.vector, f.errorCode, f.address);
     }
-    return BUDGET;
   }
 
+  /**
+   * What comes between two instructions, in the order of AMD64 APM volume 2, section 8.5: traps of the last one, NMI, interrupts.
+   *
+   * @return whether the run ends with {@link #exit}
+   */
+  private boolean endsAtBoundary(long until) {
+    if (exit == null && pendingDebug != 0) {
+      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, pendingDebug);
+      pendingDebug = 0;
+    }
+    if (exit != null || ended || clock.now >= until) {
+      return exit != null;
+    }
+    if (shadow != NO_SHADOW) {
+      if (eventPending()) {
+        // One instruction, then again.
+        careful = true;
+      } else if (!stepping) {
+        shadow = NO_SHADOW;
+      }
+      return false;
+    }
+    if (nmiPending && !nmiBlocked) {
+      exit = NON_MASKABLE;
+    } else if (interruptLine && (eflags & IF) != 0) {
+      exit = INTERRUPT;
+    }
+    return exit != null;
+  }
+
+  private static final Exit INTERRUPT = new Exit.Interrupt(), NON_MASKABLE = new Exit.NonMaskable();
   private static final Exit BUDGET = new Exit.Budget();
 
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
@@ -253,13 +304,26 @@ public final class Cpu {
     }
   }
 
+  /** The linear address of an instruction. */
+  long codeAddress(long rip) {
+    return fetchBase + rip & fetchMask;
+  }
+
   private void runCarefully(Block b, int n) {
-    if (stepping) {
+    Instruction first = b.instructions[0];
+    long limit = limited ? segmentLimit[Instruction.CS] & 0xffff_ffffL : -1L >>> 1;
+    if (limited && first.address + first.length - 1 > limit) {
+      throw fault(Fault.GP, 0);
+    }
+    if (stepping || shadow != NO_SHADOW) {
       step(b);
-    } else if (breakpoints.inside(b)) {
-      runAsking(b, n);
+      return;
+    }
+    int most = limited && b.va + b.length - 1 > limit ? 1 : n;
+    if (breakpoints != null && breakpoints.inside(b)) {
+      runAsking(b, most);
     } else {
-      runBlock(b, n);
+      runBlock(b, most);
     }
   }
 
@@ -317,6 +381,7 @@ public final class Cpu {
   private void faulted(Fault f, Instruction i) {
     rip = i.address;
     pendingDebug = 0;
+    heldDebug = 0;
     if (f.vector == Fault.GP && f.address != 0) {
       // A non-canonical address: the stack segment has a fault of its own (AMD64 APM volume 2, 8.2.13).
       boolean operand = i.hasMemory() && (!usesStack(i) || ea(i) == f.address);
@@ -338,7 +403,7 @@ public final class Cpu {
   private void step(Block b) {
     Instruction i = b.instructions[0];
     boolean resumed = (eflags & RF) != 0;
-    if (!resumed && instructionBreakpoint(i.address)) {
+    if (!resumed && instructionBreakpoint(codeAddress(i.address))) {
       exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, debugHits);
       stop = true;
       return;
@@ -350,26 +415,42 @@ public final class Cpu {
       tracer.before(this, i);
     }
     boolean single = (eflags & TF) != 0;
-    boolean wasShadowed = shadow;
-    shadow = false;
+    int held = shadow;
+    shadow = NO_SHADOW;
     runBlock(b, 1);
-    if (resumed) {
+    if (resumed && i.mnemonic != Mnemonic.IRET) {
       eflags &= ~RF;
+    }
+    if (resumed || held != NO_SHADOW) {
       refreshStepping();
     }
-    if (single && exit == null) {
+    if (single && exit == null && trapsByFlagBefore(i)) {
       pendingDebug |= DR6_BS;
       stop = true;
     }
-    if (shadow) {
+    if (shadow == OF_STACK) {
       // Held back by MOV SS: looked at after the next instruction.
       heldDebug |= pendingDebug & ~DR6_BS;
       pendingDebug = 0;
-    } else if (wasShadowed && heldDebug != 0) {
-      pendingDebug |= heldDebug;
-      heldDebug = 0;
+    } else if (held != NO_SHADOW) {
+      release();
       stop = true;
     }
+  }
+
+  /** Reports what MOV SS has held back: together with an INT1, otherwise at the next boundary, even if that lies behind an INT n. */
+  private void release() {
+    if (exit instanceof Exit.Exception e && e.vector() == Fault.DB) {
+      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, e.address() | heldDebug);
+    } else {
+      pendingDebug |= heldDebug;
+    }
+    heldDebug = 0;
+  }
+
+  /** Whether TF before an instruction decides about the trap behind it; of system calls and returns it is TF behind. */
+  private static boolean trapsByFlagBefore(Instruction i) {
+    return i.mnemonic != Mnemonic.SYSCALL && i.mnemonic != Mnemonic.SYSRET;
   }
 
   // ---- Events from outside, for a processor that owns privilege level 0 ----
@@ -379,32 +460,102 @@ public final class Cpu {
    * next instruction boundary.
    */
   public void assertInterrupt(boolean asserted) {
-    throw new UnsupportedOperationException();
+    interruptLine = asserted;
+    stop |= asserted;
   }
 
   /** A non-maskable interrupt arrived; one is kept. */
   public void pendNmi() {
-    throw new UnsupportedOperationException();
+    nmiPending = true;
+    stop = true;
   }
 
-  /** INIT: the registers as after it (AMD64 APM volume 2, table 14-1). The processor does not run until {@link #startup}. */
-  public void init() {
-    throw new UnsupportedOperationException();
+  /** The pending NMI is delivered: others wait. */
+  void takeNmi() {
+    nmiPending = false;
+    nmiBlocked = true;
   }
 
-  /** A startup interprocessor interrupt: real mode at {@code vector << 12}, if the processor {@link #waitsForStartup}. */
-  public void startup(int vector) {
-    throw new UnsupportedOperationException();
-  }
-
-  /** Whether there was an INIT, and no startup since. Such a processor is not to be run. */
-  public boolean waitsForStartup() {
-    return false;
+  /** IRET lets NMIs in again (AMD64 APM volume 2, section 8.2.3). */
+  void endNmi() {
+    nmiBlocked = false;
+    stop |= nmiPending;
   }
 
   /** Whether {@link #run} would return an {@link Exit.Interrupt} or {@link Exit.NonMaskable} at once: what ends HLT. */
   public boolean eventPending() {
-    return false;
+    return nmiPending && !nmiBlocked || interruptLine && (eflags & IF) != 0;
+  }
+
+  /** An event is about to be delivered, outside of {@link #run}. */
+  void beginDelivery() {
+    exit = null;
+  }
+
+  /** Whether the fault that came up in a delivery stands for an exit, which then is what the next run ends with. */
+  boolean postponeExit() {
+    postponed = exit;
+    return exit != null;
+  }
+
+  /** RFLAGS.IF may have been set: interrupts are looked at behind this instruction. */
+  void lookForInterrupts() {
+    stop |= interruptLine;
+  }
+
+  /**
+   * INIT: the registers as after it (AMD64 APM volume 2, table 14-1). Not to be called inside {@link #run}. The processor is not to be run
+   * before {@link #startup}, except the boot processor, which goes to the firmware.
+   */
+  public void init() {
+    Arrays.fill(r, 0);
+    model.cpuid(1, 0, scratch);
+    r[RDX] = scratch[0] & 0xffff_ffffL;
+    rip = 0xfff0;
+    setArithmeticFlags(0);
+    eflags = 0;
+    for (int s = 0; s < 6; s++) {
+      Segments.setReal(this, s, 0);
+      segmentLimit[s] = 0xffff;
+      segmentAccess[s] = s == Instruction.CS ? Segments.REAL_CODE : Segments.REAL_DATA;
+    }
+    selector[Instruction.CS] = 0xf000;
+    segmentBase[Instruction.CS] = 0xffff_0000L;
+    cpl = 0;
+    gdtBase = 0;
+    idtBase = 0;
+    gdtLimit = 0xffff;
+    idtLimit = 0xffff;
+    ldtSelector = 0;
+    ldtBase = 0;
+    ldtLimit = 0xffff;
+    ldtAccess = Segments.PRESENT | 2;
+    taskSelector = 0;
+    taskBase = 0;
+    taskLimit = 0xffff;
+    taskAccess = Segments.PRESENT | 3;
+    // CD and NW stay as they are.
+    cr0 = cr0 & 0x6000_0000L | 0x10;
+    cr2 = 0;
+    cr3 = 0;
+    cr4 = 0;
+    efer = 0;
+    Arrays.fill(dr, 0);
+    dr[6] = DebugOps.DR6_FIXED;
+    dr[7] = DebugOps.DR7_FIXED;
+    pendingDebug = 0;
+    heldDebug = 0;
+    shadow = NO_SHADOW;
+    nmiPending = false;
+    nmiBlocked = false;
+    mmu.flushAll();
+    refresh();
+  }
+
+  /** A startup interprocessor interrupt: real mode at {@code vector << 12}. */
+  public void startup(int vector) {
+    Segments.setReal(this, Instruction.CS, vector << 8);
+    rip = 0;
   }
 
   /**
@@ -424,9 +575,22 @@ public final class Cpu {
     stop = true;
   }
 
-  /** Marks that debug traps and interrupts wait for one more instruction (MOV SS, POP SS, STI). */
-  public void shadowNext() {
-    shadow = true;
+  /** Interrupts wait for one more instruction (STI). */
+  void holdInterrupts() {
+    shadow = OF_STI;
+    stop = true;
+  }
+
+  /** Interrupts and debug traps wait for one more instruction (MOV SS, POP SS). */
+  void holdTraps() {
+    shadow = OF_STACK;
+    stop = true;
+  }
+
+  /** Single-step trap behind this instruction whatever TF was before it. */
+  void trapBehind() {
+    pendingDebug |= DR6_BS;
+    stop = true;
   }
 
   /** A fault to throw: {@code throw cpu.fault(...)}. */
@@ -462,6 +626,37 @@ public final class Cpu {
   public Fault unimplemented(String what) {
     exit = new Exit.Unimplemented(what);
     return fault(Fault.UD);
+  }
+
+  /** A debug exception that is a fault, to throw. */
+  Fault debugFault(long reasons) {
+    fault(Fault.DB);
+    fault.address = reasons;
+    return fault;
+  }
+
+  /** #GP(0) unless the privilege level is 0. */
+  void checkPrivileged() {
+    if (cpl != 0) {
+      throw fault(Fault.GP, 0);
+    }
+  }
+
+  /** #UD in real mode. */
+  void checkProtected() {
+    if (!protectedMode()) {
+      throw fault(Fault.UD);
+    }
+  }
+
+  /** Whether segments have descriptors: not in real mode. There is no virtual 8086 mode. */
+  boolean protectedMode() {
+    return (cr0 & CR0_PE) != 0;
+  }
+
+  /** Whether long mode is active: 64-bit or compatibility mode. */
+  boolean longMode() {
+    return (efer & EFER_LMA) != 0;
   }
 
   /** Whether a data breakpoint was hit: a string instruction makes no further iteration. */
@@ -583,6 +778,9 @@ public final class Cpu {
     if ((changed & (AC | TF | RF)) != 0) {
       refresh();
     }
+    if ((changed & system & IF) != 0) {
+      lookForInterrupts();
+    }
   }
 
   /** Whether condition 0 to 15 (as in Jcc's opcode) holds. */
@@ -608,10 +806,15 @@ public final class Cpu {
    * CR4, EFER, CS, segment bases, debug registers or the flags AC and TF. {@link #run} calls it at its start.
    */
   public void refresh() {
-    cpl = selector[Instruction.CS] & 3;
+    if (!ownsRing0) {
+      cpl = selector[Instruction.CS] & 3;
+    }
     int code = segmentAccess[Instruction.CS];
     boolean long64 = (efer & EFER_LMA) != 0 && (code & ACCESS_L) != 0;
     mode = long64 ? CpuMode.LONG64 : (code & ACCESS_D) != 0 ? CpuMode.COMPAT32 : CpuMode.CODE16;
+    fetchBase = long64 ? 0 : segmentBase[Instruction.CS];
+    fetchMask = long64 ? -1 : 0xffff_ffffL;
+    limited = !long64 && segmentLimit[Instruction.CS] != -1;
     segmentsChanged();
     sseFault = SseOps.availability(cr0, cr4);
     watching = false;
@@ -646,7 +849,7 @@ public final class Cpu {
     if (stepping != was) {
       stop = true;
     }
-    careful = stepping || breakpoints != null && breakpoints.any();
+    careful = stepping || limited || breakpoints != null && breakpoints.any();
   }
 
   // ---- Debugging (AMD64 APM volume 2, chapter 13) ----
@@ -702,13 +905,6 @@ public final class Cpu {
     }
   }
 
-  private void debugTrap() {
-    if (exit == null) {
-      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, pendingDebug);
-      pendingDebug = 0;
-    }
-  }
-
   // ---- Watching a run ----
 
   /** Sees every instruction before it runs; for traces. The run itself does not change. */
@@ -730,7 +926,7 @@ public final class Cpu {
   }
 
   void breakpointsChanged() {
-    careful = stepping || breakpoints.any();
+    careful = stepping || limited || breakpoints.any();
     mmu.watch(breakpoints.anyWatchpoint() ? breakpoints : null);
   }
 

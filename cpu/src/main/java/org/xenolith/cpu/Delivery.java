@@ -2,15 +2,28 @@ package org.xenolith.cpu;
 
 /**
  * Delivers events through the interrupt descriptor table of a processor that owns privilege level 0. Whoever answers an {@link Exit} calls it;
- * the processor must be at an instruction boundary, that is not inside {@link Cpu#run}. An event that was delivered counts 1 on the clock.
+ * the processor must be at an instruction boundary, that is not inside {@link Cpu#run}. An event that was delivered counts 1 on the clock,
+ * and so does each fault on the way of one.
  *
- * <p>Every method returns false where the processor shuts down (a fault while a double fault is delivered); it then stays as it was.
+ * <p>Every method returns false where the processor shuts down (a fault while a double fault is delivered); it then stays as it was. What
+ * is not implemented on the way (task gates) is the {@link Exit} of the next run.
  */
 public final class Delivery {
+  /** Where an event comes from (AMD64 APM volume 2, section 8.4.1): decides about EXT, checks of the gate, double faults. */
+  private enum Source {
+    INSTRUCTION,
+    INTERRUPT,
+    EXCEPTION
+  }
+
   private final Cpu cpu;
+  final FrameStack stack;
+  private final InterruptGate gate;
 
   Delivery(Cpu cpu) {
     this.cpu = cpu;
+    stack = new FrameStack(cpu);
+    gate = new InterruptGate(cpu, stack);
   }
 
   /**
@@ -20,17 +33,35 @@ public final class Delivery {
    * @param address as in the exit
    */
   public boolean exception(int vector, int errorCode, long address) {
-    throw new UnsupportedOperationException();
+    switch (vector) {
+      case Fault.BP, Fault.OF -> {
+        // INT3 and INTO: RIP is already behind the instruction, and goes back to it where the gate refuses.
+        int length = cpu.softwareLength;
+        cpu.rip -= length;
+        return software(vector, length);
+      }
+      case Fault.DB -> {
+        DebugOps.report(cpu, address);
+        return deliver(vector, Source.EXCEPTION, errorCode, 0, cpu.rflags());
+      }
+      default -> {
+        if (vector == Fault.PF) {
+          cpu.cr2 = address;
+        }
+        return deliver(vector, Source.EXCEPTION, errorCode, 0, cpu.rflags() | Cpu.RF);
+      }
+    }
   }
 
-  /** Delivers an external interrupt: to be called after an {@link Exit.Interrupt} (or {@link Exit.Halt}) with the controller's vector. */
+  /** Delivers an external interrupt: to be called after an {@link Exit.Interrupt} with the controller's vector. */
   public boolean interrupt(int vector) {
-    throw new UnsupportedOperationException();
+    return deliver(vector, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0, cpu.rflags());
   }
 
   /** Delivers the NMI that an {@link Exit.NonMaskable} announces. Further ones wait until IRET. */
   public boolean nmi() {
-    throw new UnsupportedOperationException();
+    cpu.takeNmi();
+    return deliver(Fault.NMI, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0, cpu.rflags());
   }
 
   /**
@@ -39,6 +70,53 @@ public final class Delivery {
    * @param length of the instruction, at which RIP still is
    */
   public boolean software(int vector, int length) {
-    throw new UnsupportedOperationException();
+    return deliver(vector, Source.INSTRUCTION, Fault.NO_ERROR_CODE, length, cpu.rflags() & ~Cpu.RF);
+  }
+
+  private boolean deliver(int vector, Source source, int errorCode, int length, long flags) {
+    cpu.beginDelivery();
+    stack.begin();
+    while (true) {
+      cpu.clock.now++;
+      try {
+        gate.enter(vector, source == Source.INSTRUCTION, errorCode, cpu.rip + length, flags);
+        return true;
+      } catch (Fault fault) {
+        stack.restore();
+        stack.begin();
+        if (cpu.postponeExit()) {
+          return true;
+        }
+        if (source == Source.EXCEPTION && vector == Fault.DF) {
+          return false;
+        }
+        boolean external = source != Source.INSTRUCTION;
+        if (source == Source.EXCEPTION && doubles(vector, fault.vector)) {
+          vector = Fault.DF;
+          errorCode = 0;
+        } else {
+          vector = fault.vector;
+          errorCode = vector == Fault.PF || !external ? fault.errorCode : fault.errorCode | 1;
+        }
+        if (fault.vector == Fault.PF) {
+          cpu.cr2 = fault.address;
+        }
+        source = Source.EXCEPTION;
+        length = 0;
+        flags |= Cpu.RF;
+      }
+    }
+  }
+
+  /** Whether a fault while another is delivered is a double fault (AMD64 APM volume 2, section 8.2.9). */
+  private static boolean doubles(int first, int second) {
+    return contributory(first) && contributory(second) || first == Fault.PF && (second == Fault.PF || contributory(second));
+  }
+
+  private static boolean contributory(int vector) {
+    return switch (vector) {
+      case Fault.DE, Fault.TS, Fault.NP, Fault.SS, Fault.GP -> true;
+      default -> false;
+    };
   }
 }

@@ -11,7 +11,10 @@ final class Moves {
     if (i.kind0 == OperandKind.SEG || i.kind1 == OperandKind.SEG) {
       return i.kind0 == OperandKind.SEG ? SegmentOps::load : SegmentOps::store;
     }
-    if (special(i.kind0) || special(i.kind1)) {
+    if (i.kind0 == OperandKind.DR || i.kind1 == OperandKind.DR) {
+      return DebugOps::move;
+    }
+    if (i.kind0 == OperandKind.CR || i.kind1 == OperandKind.CR) {
       return SystemOps::privileged;
     }
     int d = i.reg0;
@@ -36,10 +39,6 @@ final class Moves {
       case MI8 -> (c, n) -> c.mmu.write8(m.of(c), (int) imm);
       default -> (c, n) -> Operands.write0(c, n, Operands.read1(c, n));
     };
-  }
-
-  private static boolean special(OperandKind kind) {
-    return kind == OperandKind.CR || kind == OperandKind.DR;
   }
 
   static Op movzx(Instruction i) {

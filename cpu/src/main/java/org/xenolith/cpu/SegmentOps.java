@@ -27,7 +27,7 @@ final class SegmentOps {
   private static void loaded(Cpu c, int segment) {
     c.segmentsChanged();
     if (segment == Instruction.SS) {
-      c.shadowNext();
+      c.holdTraps();
     }
   }
 
@@ -47,7 +47,7 @@ final class SegmentOps {
     };
     long va = c.ea(i);
     long offset = c.mmu.read(va, i.width);
-    int selector = c.mmu.read16(va + i.width);
+    int selector = c.mmu.read16(c.ea(i, i.width));
     Segments.load(c, segment, selector);
     Operands.setRegister(c, i.reg0, i.width, offset);
     c.segmentsChanged();
@@ -60,6 +60,7 @@ final class SegmentOps {
   }
 
   private static long look(Cpu c, int selector) {
+    c.checkProtected();
     return Segments.isNull(selector) ? -1 : c.descriptors.read(selector);
   }
 
@@ -69,10 +70,15 @@ final class SegmentOps {
     return conforming || Segments.dpl(access) >= c.cpl && Segments.dpl(access) >= (selector & 3);
   }
 
-  /** LDT, available or busy TSS: what LSL knows in long mode; LAR knows call gates, too. */
-  private static boolean knownSystem(int access, boolean gates) {
-    int type = access & 0xf;
-    return type == 2 || type == 9 || type == 11 || gates && type == 12;
+  /** LDT, available or busy TSS: what LSL knows; LAR knows call gates, too. Legacy mode has those of 16 bits, and task gates. */
+  private static boolean knownSystem(Cpu c, int access, boolean gates) {
+    return switch (access & 0xf) {
+      case 2, 9, 11 -> true;
+      case 12 -> gates;
+      case 1, 3 -> !c.longMode();
+      case 4, 5 -> gates && !c.longMode();
+      default -> false;
+    };
   }
 
   static void lar(Cpu c, Instruction i) {
@@ -80,7 +86,7 @@ final class SegmentOps {
     long descriptor = look(c, selector);
     int access = Segments.access(descriptor);
     boolean good = descriptor != -1 && visible(c, selector, access)
-        && ((access & Segments.NOT_SYSTEM) != 0 || knownSystem(access, true));
+        && ((access & Segments.NOT_SYSTEM) != 0 || knownSystem(c, access, true));
     if (good) {
       Operands.setRegister(c, i.reg0, i.width, descriptor >>> 32 & 0x00ff_ff00);
     }
@@ -92,7 +98,7 @@ final class SegmentOps {
     long descriptor = look(c, selector);
     int access = Segments.access(descriptor);
     boolean good = descriptor != -1 && visible(c, selector, access)
-        && ((access & Segments.NOT_SYSTEM) != 0 || knownSystem(access, false));
+        && ((access & Segments.NOT_SYSTEM) != 0 || knownSystem(c, access, false));
     if (good) {
       Operands.setRegister(c, i.reg0, i.width, Segments.limit(descriptor) & 0xffff_ffffL);
     }
@@ -117,6 +123,7 @@ final class SegmentOps {
 
   /** Outside 64-bit mode only. Memory is written only if the privilege level is raised. */
   static void arpl(Cpu c, Instruction i) {
+    c.checkProtected();
     long source = c.r[i.reg1] & 3;
     boolean memory = i.kind0 == OperandKind.MEM;
     long va = memory ? c.ea(i) : 0;

@@ -13,6 +13,9 @@ final class Segments {
   static final int ACCESSED = 1, WRITABLE = 2, READABLE = 2, EXPAND_DOWN = 4, CONFORMING = 4, CODE = 8, NOT_SYSTEM = 0x10, PRESENT = 0x80;
   static final int GRANULAR = 1 << 15;
 
+  /** Rights after INIT: present, accessed, readable code or writable data. */
+  static final int REAL_CODE = 0x9b, REAL_DATA = 0x93;
+
   private Segments() {}
 
   static int dpl(int access) {
@@ -25,7 +28,10 @@ final class Segments {
   static long linear(Cpu c, int segment, long offset, int size, boolean write) {
     int access = c.segmentAccess[segment];
     boolean ok = (access & PRESENT) != 0;
-    if (write) {
+    if (!c.protectedMode()) {
+      // Real mode knows limits only.
+      ok = true;
+    } else if (write) {
       ok &= (access & (CODE | WRITABLE)) == WRITABLE;
     } else {
       ok &= (access & (CODE | READABLE)) != CODE;
@@ -85,15 +91,40 @@ final class Segments {
     return descriptor;
   }
 
-  /** Puts a descriptor into a segment register and marks it accessed. */
-  static void set(Cpu c, int segment, int selector, long descriptor) {
+  /** The upper half of a system descriptor, which has 16 bytes in long mode (AMD64 APM volume 2, section 4.8.3). */
+  static long upper(Cpu c, int selector) {
+    long upper = c.descriptors.read(selector + 8);
+    if (upper == -1 || (upper & 0x1f00_0000_0000L) != 0) {
+      throw c.fault(Fault.GP, selector & 0xfffc);
+    }
+    return upper & 0xffff_ffffL;
+  }
+
+  /** Marks a descriptor accessed. This may fault: to be done before anything of the transfer happens. */
+  static void touch(Cpu c, int selector, long descriptor) {
     if ((access(descriptor) & ACCESSED) == 0) {
       c.descriptors.setAccessed(selector);
     }
+  }
+
+  /** Puts a descriptor that was {@link #touch touched} into a segment register. */
+  static void put(Cpu c, int segment, int selector, long descriptor) {
     c.selector[segment] = selector;
     c.segmentBase[segment] = base(descriptor);
     c.segmentLimit[segment] = limit(descriptor);
     c.segmentAccess[segment] = access(descriptor) | ACCESSED;
+  }
+
+  /** Puts a descriptor into a segment register and marks it accessed. */
+  static void set(Cpu c, int segment, int selector, long descriptor) {
+    touch(c, selector, descriptor);
+    put(c, segment, selector, descriptor);
+  }
+
+  /** Real mode's load: the base follows the selector, limit and rights stay (AMD64 APM volume 2, section 4.1). */
+  static void setReal(Cpu c, int segment, int selector) {
+    c.selector[segment] = selector;
+    c.segmentBase[segment] = (long) selector << 4;
   }
 
   /**
@@ -108,6 +139,10 @@ final class Segments {
 
   /** MOV, POP, LDS and so on to ES, DS, FS, GS, SS. The caller calls {@link Cpu#refresh} when all is done. */
   static void load(Cpu c, int segment, int selector) {
+    if (!c.protectedMode()) {
+      setReal(c, segment, selector);
+      return;
+    }
     if (segment == Instruction.SS) {
       loadStack(c, selector);
       return;
@@ -156,44 +191,53 @@ final class Segments {
     return descriptor;
   }
 
-  /** The descriptor of a selector for CS, for a transfer that keeps the privilege level (JMP, CALL; a return has its own rule for RPL). */
-  static long codeDescriptor(Cpu c, int selector, boolean isReturn) {
+  /** The descriptor of a selector that is the target of a far transfer: code, or a gate. */
+  static long targetDescriptor(Cpu c, int selector) {
     if (isNull(selector)) {
       throw c.fault(Fault.GP, 0);
     }
-    long descriptor = descriptor(c, selector, Fault.GP);
-    int access = access(descriptor);
-    if ((access & NOT_SYSTEM) == 0 && !isReturn) {
-      gate(c, access, selector);
-    }
-    boolean code = (access & (NOT_SYSTEM | CODE)) == (NOT_SYSTEM | CODE);
-    int rpl = selector & 3;
-    int dpl = dpl(access);
-    boolean conforming = (access & CONFORMING) != 0;
-    boolean privilege;
-    if (isReturn) {
-      privilege = rpl == c.cpl && (conforming ? dpl <= rpl : dpl == rpl);
-    } else {
-      privilege = conforming ? dpl <= c.cpl : rpl <= c.cpl && dpl == c.cpl;
-    }
-    boolean bothSizes = (access & (Cpu.ACCESS_L | Cpu.ACCESS_D)) == (Cpu.ACCESS_L | Cpu.ACCESS_D);
-    if (!code || !privilege || bothSizes && (c.efer & Cpu.EFER_LMA) != 0) {
-      throw c.fault(Fault.GP, selector & 0xfffc);
-    }
-    if ((access & PRESENT) == 0) {
-      throw c.fault(Fault.NP, selector & 0xfffc);
-    }
-    return descriptor;
+    return descriptor(c, selector, Fault.GP);
   }
 
-  /** A call gate of 64 bits (type 12) is a thing of its own; other system descriptors cannot be transferred to in long mode. */
-  private static void gate(Cpu c, int access, int selector) {
-    if ((access & 0xf) != 12 || dpl(access) < c.cpl || dpl(access) < (selector & 3)) {
+  static boolean isCode(int access) {
+    return (access & (NOT_SYSTEM | CODE)) == (NOT_SYSTEM | CODE);
+  }
+
+  /** Checks that JMP or CALL may enter a code segment, at the current privilege level. */
+  static void checkCode(Cpu c, int selector, int access) {
+    int dpl = dpl(access);
+    boolean privilege = (access & CONFORMING) != 0 ? dpl <= c.cpl : (selector & 3) <= c.cpl && dpl == c.cpl;
+    checkCode(c, selector, access, privilege);
+  }
+
+  /** Checks that RET or IRET may enter a code segment at the privilege level of its selector, which is not below the current. */
+  static void checkReturn(Cpu c, int selector, int access) {
+    int rpl = selector & 3;
+    int dpl = dpl(access);
+    checkCode(c, selector, access, rpl >= c.cpl && ((access & CONFORMING) != 0 ? dpl <= rpl : dpl == rpl));
+  }
+
+  private static void checkCode(Cpu c, int selector, int access, boolean privilege) {
+    boolean bothSizes = (access & (Cpu.ACCESS_L | Cpu.ACCESS_D)) == (Cpu.ACCESS_L | Cpu.ACCESS_D);
+    if (!isCode(access) || !privilege || bothSizes && c.longMode()) {
       throw c.fault(Fault.GP, selector & 0xfffc);
     }
     if ((access & PRESENT) == 0) {
       throw c.fault(Fault.NP, selector & 0xfffc);
     }
-    throw c.unimplemented("transfer through call gate, selector 0x" + Integer.toHexString(selector));
+  }
+
+  /**
+   * Makes data segments null that a return to privilege level {@code level} must not leave behind: those of more privileged levels (AMD64
+   * APM volume 3, IRET and RETF).
+   */
+  static void dropInner(Cpu c, int level) {
+    for (int s = 0; s < 6; s++) {
+      int access = c.segmentAccess[s];
+      boolean conforming = isCode(access) && (access & CONFORMING) != 0;
+      if (s != Instruction.CS && s != Instruction.SS && !isNull(c.selector[s]) && !conforming && dpl(access) < level) {
+        setNull(c, s, 0);
+      }
+    }
   }
 }

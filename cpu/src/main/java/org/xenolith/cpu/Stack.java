@@ -122,16 +122,16 @@ final class Stack {
 
   static void popa(Cpu c, Instruction i) {
     int width = i.width;
-    long[] values = new long[8];
+    // All eight or none. RSP is not an element of the frame's that counts, so it can be read from while the others are loaded.
     for (int k = 0; k < 8; k++) {
-      values[k] = peek(c, k * width, width);
+      c.mmu.checkReadable(address(c, pointer(c, (long) k * width), width, false), width);
     }
-    adjust(c, 8L * width);
     for (int k = 0; k < 8; k++) {
       if (7 - k != Cpu.RSP) {
-        Operands.setRegister(c, 7 - k, width, values[k]);
+        Operands.setRegister(c, 7 - k, width, peek(c, k * width, width));
       }
     }
+    adjust(c, 8L * width);
   }
 
   // ---- Flags ----
@@ -143,11 +143,11 @@ final class Stack {
   static void popf(Cpu c, Instruction i) {
     long value = peek(c, 0, i.width);
     adjust(c, i.width);
-    setFlags(c, value, i.width);
+    c.setRflags(flags(c, value, i.width));
   }
 
-  /** What POPF and IRET may change: IF by IOPL, IOPL at privilege 0 only, the upper half by 32 and 64 bits only; RF becomes 0. */
-  static void setFlags(Cpu c, long value, int width) {
+  /** RFLAGS after POPF and IRET have popped a value. What they may change: IF by IOPL, IOPL at privilege 0 only, the upper half by 32 and 64 bits only; RF becomes 0. */
+  static long flags(Cpu c, long value, int width) {
     int mayChange = Cpu.ARITHMETIC | Cpu.TF | Cpu.DF | Cpu.NT | Cpu.AC | Cpu.ID;
     if (c.cpl <= (c.eflags & Cpu.IOPL) >>> 12) {
       mayChange |= Cpu.IF;
@@ -158,7 +158,7 @@ final class Stack {
     if (width == 2) {
       mayChange &= 0xffff;
     }
-    c.setRflags((c.rflags() & ~mayChange | value & mayChange) & ~Cpu.RF);
+    return (c.rflags() & ~mayChange | value & mayChange) & ~Cpu.RF;
   }
 
   // ---- Frames ----

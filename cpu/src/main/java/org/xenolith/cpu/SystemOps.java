@@ -4,10 +4,11 @@ import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.OperandKind;
 
-/** Instructions that touch the system: software interrupts, system calls, the clock, CPUID, flags, and what only privilege level 0 may. */
+/** Instructions that touch the system: software interrupts, the clock, CPUID, flags, and what only privilege level 0 may. */
 final class SystemOps {
-  private static final Exit SYSCALL = new Exit.Syscall();
-  private static final Exit SYSENTER = new Exit.Sysenter();
+  private static final Exit HALT = new Exit.Halt();
+  private static final Exit BREAKPOINT = new Exit.Exception(Fault.BP, Fault.NO_ERROR_CODE, 0);
+  private static final Exit OVERFLOW = new Exit.Exception(Fault.OF, Fault.NO_ERROR_CODE, 0);
 
   /** What PAUSE adds to the clock, beside its own count. */
   static final int PAUSE_COUNTS = 40;
@@ -25,12 +26,14 @@ final class SystemOps {
   }
 
   static void int3(Cpu c, Instruction i) {
-    c.leave(new Exit.Exception(Fault.BP, Fault.NO_ERROR_CODE, 0));
+    c.softwareLength = i.length;
+    c.leave(BREAKPOINT);
   }
 
   static void into(Cpu c, Instruction i) {
     if (c.of()) {
-      c.leave(new Exit.Exception(Fault.OF, Fault.NO_ERROR_CODE, 0));
+      c.softwareLength = i.length;
+      c.leave(OVERFLOW);
     }
   }
 
@@ -55,34 +58,6 @@ final class SystemOps {
     }
   }
 
-  // ---- System calls ----
-
-  static void syscall(Cpu c, Instruction i) {
-    if ((c.efer & Cpu.EFER_SCE) == 0) {
-      throw c.fault(Fault.UD);
-    }
-    c.r[Cpu.RCX] = c.rip;
-    c.r[Cpu.R11] = c.rflags() & ~Cpu.RF;
-    c.leave(SYSCALL);
-  }
-
-  /** AMD64 APM volume 3: no such instruction in long mode, compatibility mode included. */
-  static void sysenter(Cpu c, Instruction i) {
-    if ((c.efer & Cpu.EFER_LMA) != 0) {
-      throw c.fault(Fault.UD);
-    }
-    c.rip = i.address;
-    c.leave(SYSENTER);
-  }
-
-  static void sysexit(Cpu c, Instruction i) {
-    // AMD's processors have no SYSEXIT in long mode, and look at the privilege first.
-    if (c.cpl == 0 && (c.efer & Cpu.EFER_LMA) != 0) {
-      throw c.fault(Fault.UD);
-    }
-    privileged(c, i);
-  }
-
   // ---- What only privilege level 0 may ----
 
   static void privileged(Cpu c, Instruction i) {
@@ -100,6 +75,14 @@ final class SystemOps {
     privileged(c, i);
   }
 
+  /** HLT. A single-step trap ends it at once. */
+  static void hlt(Cpu c, Instruction i) {
+    c.checkPrivileged();
+    if ((c.eflags & Cpu.TF) == 0) {
+      c.leave(HALT);
+    }
+  }
+
   /** CLI and STI. */
   static void interruptFlag(Cpu c, Instruction i) {
     if (c.cpl > (c.eflags & Cpu.IOPL) >>> 12) {
@@ -110,7 +93,7 @@ final class SystemOps {
       default -> {
         if ((c.eflags & Cpu.IF) == 0) {
           c.eflags |= Cpu.IF;
-          c.shadowNext();
+          c.holdInterrupts();
         }
       }
     }
@@ -127,36 +110,6 @@ final class SystemOps {
   /** RDPMC: the model has no counters, and CR4.PCE does not exist. */
   static void rdpmc(Cpu c, Instruction i) {
     throw c.fault(Fault.GP, 0);
-  }
-
-  /** SGDT, SIDT, SLDT, STR, SMSW: no UMIP, so any level may. */
-  static void smsw(Cpu c, Instruction i) {
-    boolean memory = i.kind0 == OperandKind.MEM;
-    Operands.write(c, i, i.kind0, i.reg0, memory ? 2 : i.width, c.cr0);
-  }
-
-  static void sldt(Cpu c, Instruction i) {
-    Operands.write(c, i, i.kind0, i.reg0, i.kind0 == OperandKind.MEM ? 2 : i.width, c.ldtSelector);
-  }
-
-  static void str(Cpu c, Instruction i) {
-    Operands.write(c, i, i.kind0, i.reg0, i.kind0 == OperandKind.MEM ? 2 : i.width, c.taskSelector);
-  }
-
-  static void sgdt(Cpu c, Instruction i) {
-    storeTable(c, i, c.gdtBase, c.gdtLimit);
-  }
-
-  static void sidt(Cpu c, Instruction i) {
-    storeTable(c, i, c.idtBase, c.idtLimit);
-  }
-
-  private static void storeTable(Cpu c, Instruction i, long base, int limit) {
-    int width = c.mode == CpuMode.LONG64 ? 8 : 4;
-    long va = c.ea(i);
-    c.mmu.checkWritable(va, 2 + width);
-    c.mmu.write16(va, limit);
-    c.mmu.write(va + 2, width, base);
   }
 
   // ---- The processor and its clock ----

@@ -91,11 +91,10 @@ class ControlTest {
   }
 
   @Test
-  void aPrivilegedInstructionAtLevel0StopsAndNamesItself() {
+  void hltAtLevel0IsAnExitBehindIt() {
     machine.privilege(0).code("90 f4");
-    assertThat(machine.run(10))
-        .isInstanceOfSatisfying(Exit.Unimplemented.class, exit -> assertThat(exit.what()).containsIgnoringCase("hlt"));
-    assertThat(cpu.rip).isEqualTo(Machine.CODE + 1);
+    assertThat(machine.run(10)).isInstanceOf(Exit.Halt.class);
+    assertThat(cpu.rip).isEqualTo(Machine.CODE + 2);
   }
 
   @Test
