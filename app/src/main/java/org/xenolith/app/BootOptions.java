@@ -43,7 +43,8 @@ final class BootOptions {
       names = "--engine",
       paramLabel = "ENGINE",
       defaultValue = "auto",
-      description = "auto or interpreter; auto takes the fastest there is on this host (default: ${DEFAULT-VALUE}).")
+      description = "translator (x86-64 Linux hosts), interpreter, or auto: the faster one that this host can run (default: "
+          + "${DEFAULT-VALUE}).")
   Engine engine;
 
   @Option(
@@ -150,8 +151,8 @@ final class BootOptions {
     if (mode == Mode.pvh) {
       throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv or bare");
     }
-    if (engine == Engine.translator || engine == Engine.lockstep) {
-      throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, or auto");
+    if (engine == Engine.lockstep) {
+      throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, translator or auto");
     }
     String guest = mode == Mode.bare ? "a plain PC" : "a PV guest";
     int mostVcpus = mode == Mode.bare ? PcMachine.MAX_PROCESSORS : PvMachine.MAX_VCPUS;

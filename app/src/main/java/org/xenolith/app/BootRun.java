@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.app.report.WholeFile;
 import org.xenolith.cpu.Cpu;
@@ -22,6 +23,7 @@ import org.xenolith.insight.Vectors;
 import org.xenolith.machine.Computer;
 import org.xenolith.machine.RunOutcome;
 import org.xenolith.machine.pc.PcMachine;
+import org.xenolith.translator.EngineKind;
 import org.xenolith.xen.build.BuildException;
 import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
@@ -33,6 +35,7 @@ final class BootRun {
   private final Names names;
   private final Tally tally;
   private final WholeFile pageTables;
+  private EngineKind engine = EngineKind.INTERPRETER;
   private final long startNs = System.nanoTime();
 
   private BootRun(BootPlan plan, GuestSession session) {
@@ -54,6 +57,7 @@ final class BootRun {
     try (Debugging debugging = Debugging.of(plan.options(), session);
         Computer machine = machine();
         BufferedWriter trace = trace()) {
+      engine = engine(machine);
       if (trace != null) {
         for (Cpu cpu : machine.cpus()) {
           cpu.trace(new InstructionTrace(trace, names));
@@ -121,6 +125,24 @@ final class BootRun {
     return new PcMachine(setup, session::printed);
   }
 
+  private EngineKind engine(Computer machine) {
+    EngineKind wanted =
+        switch (plan.options().engine) {
+          case auto -> EngineKind.AUTO;
+          case translator -> EngineKind.TRANSLATOR;
+          case interpreter, lockstep -> EngineKind.INTERPRETER;
+        };
+    try {
+      EngineKind got = wanted.attach(machine.cpus());
+      if (wanted == EngineKind.AUTO && got == EngineKind.INTERPRETER) {
+        session.note("this host does not let the translator run; the interpreter does, more slowly");
+      }
+      return got;
+    } catch (UnsupportedOperationException e) {
+      throw CommandFailure.unusable("--engine translator: " + e.getMessage(), "run with --engine interpreter, or auto");
+    }
+  }
+
   private BufferedWriter trace() throws IOException {
     return plan.options().trace == null ? null : Files.newBufferedWriter(plan.options().trace);
   }
@@ -135,7 +157,7 @@ final class BootRun {
     return new RunReport(
         Version.current(),
         new RunReport.Guest(options.mode.name(), options.memoryBytes, options.vcpus, options.seed, options.commandLine()),
-        "interpreter",
+        engine.name().toLowerCase(Locale.ROOT),
         new RunReport.Kernel(image.path(), image.buildId().orElse(""), image.release().orElse("")),
         outcome,
         end.kind() == RunOutcome.Kind.STOPPED && asked != null ? asked : end.reason(),

@@ -21,10 +21,11 @@ class ModuleDependencyTest {
               "image", List.of(),
               "isa", List.of(),
               "cpu", List.of("isa"),
-              "machine", List.of("cpu", "isa", "image"),
-              "xen", List.of("machine", "cpu", "isa", "image"),
+              "translator", List.of("cpu", "isa"),
+              "machine", List.of("translator", "cpu", "isa", "image"),
+              "xen", List.of("machine", "translator", "cpu", "isa", "image"),
               "insight", List.of("xen", "machine", "cpu", "isa", "image"),
-              "app", List.of("insight", "xen", "machine", "cpu", "isa", "image")));
+              "app", List.of("insight", "xen", "machine", "translator", "cpu", "isa", "image")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter().withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages("org.xenolith");

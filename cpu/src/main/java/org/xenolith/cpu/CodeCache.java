@@ -3,6 +3,7 @@ package org.xenolith.cpu;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Instruction;
 
@@ -34,6 +35,8 @@ public final class CodeCache {
   private final Decoder decoder = new Decoder();
   private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
 
+  private Consumer<Block> listener;
+
   /** Instructions in valid blocks. */
   private int held;
 
@@ -45,6 +48,11 @@ public final class CodeCache {
     this.memory = memory;
     this.byFrame = new Block[Math.toIntExact(memory.frames())];
     memory.attach(this);
+  }
+
+  /** Tells {@code listener} of each block that is dropped from now on, before its bytes can be run again. */
+  public void onDrop(Consumer<Block> listener) {
+    this.listener = listener;
   }
 
   void add(Cpu cpu) {
@@ -198,6 +206,9 @@ public final class CodeCache {
 
   private void drop(Block b) {
     b.valid = false;
+    if (b.translation != null && listener != null) {
+      listener.accept(b);
+    }
     b.fallThrough = null;
     b.taken = null;
     held -= b.ops.length;

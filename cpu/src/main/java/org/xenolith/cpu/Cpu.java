@@ -105,6 +105,21 @@ public final class Cpu {
   /** The fault that SSE instructions raise because of CR0 and CR4, or 0. */
   int sseFault;
 
+  /** The code cache that it shares with the other processors of its machine. */
+  public CodeCache codeCache() {
+    return code;
+  }
+
+  /** For an {@link Engine}: whether SSE instructions may run. */
+  public boolean sseAvailable() {
+    return sseFault == 0;
+  }
+
+  /** For an {@link Engine}: what the linear addresses of a segment begin at. */
+  public long effectiveBase(int segment) {
+    return effectiveBase[segment];
+  }
+
   public final ProcessorModel model;
   public final Clock clock;
   public final Mmu mmu;
@@ -125,6 +140,9 @@ public final class Cpu {
 
   /** What translates guest-physical addresses further, or null: they are machine addresses. */
   public SecondStage secondStage;
+
+  /** Runs blocks in the interpreter's place where it can, or null. */
+  public Engine engine;
 
   /** Where selectors are looked up: in the tables of {@link #gdtBase} and {@link #ldtBase}, unless a hypervisor keeps others. */
   public Descriptors descriptors = new NativeDescriptors(this);
@@ -234,6 +252,8 @@ public final class Cpu {
         branches[(int) branchCount++ & 63] = b.va;
         if (careful) {
           runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
+        } else if (engine != null && engine.run(this, b, until)) {
+          b = none;
         } else {
           runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
         }
@@ -279,10 +299,21 @@ public final class Cpu {
 
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
   private void runBlock(Block b, int n) {
+    interpret(b, 0, n);
+  }
+
+  /**
+   * For an {@link Engine}: runs the instructions {@code from} to {@code n}, exclusive, of a block, or fewer if asked to stop. Those before
+   * were run elsewhere and are counted here; the clock stands where it stood when the block began. Afterwards RIP and the clock are exact, or
+   * are when {@link Fault} is thrown, which the engine passes on.
+   *
+   * @return whether the run may go on at RIP without a look at what the instructions asked for
+   */
+  public boolean interpret(Block b, int from, int n) {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
     rip = b.next;
-    int k = 0;
+    int k = from;
     try {
       while (k < n) {
         ops[k].execute(this, instructions[k]);
@@ -302,6 +333,7 @@ public final class Cpu {
     if (k < ops.length) {
       rip = instructions[k].address;
     }
+    return !stop;
   }
 
   /** The linear address of an instruction. */

@@ -78,7 +78,8 @@ public final class Mmu {
 
   private TlbSet current;
   private int victim;
-  
+  private long changes;
+
   /** Where the tables of the current set start. */
   private long readTlb, writeTlb, fetchTlb;
 
@@ -139,6 +140,7 @@ public final class Mmu {
   }
 
   private void use(TlbSet set) {
+    changes++;
     current = set;
     TlbSet seen = watchpoints == null ? set : veil;
     readTlb = seen.read;
@@ -164,8 +166,22 @@ public final class Mmu {
     return pa;
   }
 
+  /** For an {@link Engine}: bytes from the table of read entries to that of write entries, and on to that of fetch entries. */
+  public static final int TABLE_BYTES = TlbSet.TABLE;
+
+  /** For an {@link Engine}: the host address of the tables that accesses use now, or 0 if each takes the slow path. */
+  public long tables() {
+    return current == unused ? 0 : readTlb;
+  }
+
+  /** For an {@link Engine}: changes when fetch entries may have gone or other tables are used. */
+  public long changes() {
+    return changes;
+  }
+
   /** Forgets all translations of every root. */
   public void flushAll() {
+    changes++;
     flushes++;
     for (TlbSet set : sets) {
       forget(set);
@@ -183,6 +199,7 @@ public final class Mmu {
 
   /** Forgets all translations of the root at {@code rootPa}. */
   public void flushRoot(long rootPa) {
+    changes++;
     flushes++;
     for (TlbSet set : sets) {
       if ((set.key & ADDRESS) == rootPa) {
@@ -193,6 +210,7 @@ public final class Mmu {
 
   /** Forgets the page of {@code va} under every root. */
   public void flushPage(long va) {
+    changes++;
     pageFlushes++;
     int ix = index(va);
     long page = va & PAGE;

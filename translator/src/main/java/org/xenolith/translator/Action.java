@@ -1,0 +1,27 @@
+package org.xenolith.translator;
+
+/** How an instruction is translated. */
+enum Action {
+  /** The interpreter runs it. */
+  INTERPRET,
+  /** It is re-encoded with the host's registers and a checked address. */
+  REENCODE,
+  /** Nothing to do. */
+  NOTHING,
+  LEA,
+  PUSH,
+  POP,
+  LEAVE,
+  /** Division without sign, where it does not fault. */
+  DIVIDE,
+  /** A multiplication of one operand. */
+  MULTIPLY,
+  /** CBW, CWD and their kin: fixed registers only. */
+  CONVERT,
+  JCC,
+  JMP,
+  JMP_INDIRECT,
+  CALL,
+  CALL_INDIRECT,
+  RET
+}

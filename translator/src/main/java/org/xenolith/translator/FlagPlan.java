@@ -1,0 +1,132 @@
+package org.xenolith.translator;
+
+import java.util.List;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
+
+/**
+ * Finds out which flags are wanted, and how each instruction's flags are kept for those who want them. Wanted are they by instructions that
+ * read them, and at every place where machine code may be left, since a fault's frame and the interpreter see them.
+ *
+ * <p>There are three ways. Mostly they are in the host's flags still, or the instruction that set them can be run again for its flags alone,
+ * since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds they are saved in {@link
+ * State#FLAGS} at once ({@link Step#save}).
+ */
+final class FlagPlan {
+  private FlagPlan() {}
+
+  static void make(List<Step> steps) {
+    int live = Flags.ALL;
+    for (int n = steps.size() - 1; n >= 0; n--) {
+      Step step = steps.get(n);
+      if (step.rule.action == Action.JCC) {
+        live = Flags.ALL;
+      }
+      step.liveAfter = live;
+      FlagEffect effect = step.rule.effect;
+      step.reads = step.rule.reads(step.instruction);
+      if (effect == FlagEffect.STEP && step.flagsWanted()) {
+        // It merges its flags with a CF that was there before.
+        step.reads |= live & ~effect.changes;
+      }
+      live = live & ~effect.kills | step.reads;
+      if (step.mayLeave()) {
+        live = Flags.ALL;
+      }
+    }
+    for (int n = 0; n < steps.size(); n++) {
+      Step step = steps.get(n);
+      step.save = step.flagsWanted() && mustSave(steps, n);
+    }
+  }
+
+  private static boolean mustSave(List<Step> steps, int from) {
+    Step setter = steps.get(from);
+    FlagEffect effect = setter.rule.effect;
+    switch (effect) {
+      case ARITHMETIC, LOGIC, STEP -> {}
+      default -> {
+        return true;
+      }
+    }
+    // The flags that the host has right now; whether all could be had from the host, or by running the setter again.
+    boolean host = true;
+    boolean again = Repeat.possible(setter) && Repeat.survives(setter, setter.instruction, setter.rule);
+    int pending = setter.liveAfter;
+    for (int n = from + 1; n < steps.size(); n++) {
+      Step step = steps.get(n);
+      boolean leaves = step.mayLeave();
+      if (leaves && !again) {
+        return true;
+      }
+      if (leaves) {
+        host = false;
+      }
+      if ((step.reads & pending) != 0) {
+        if (step.instruction.hasMemory() && step.rule.action == Action.REENCODE) {
+          // They are wanted in the host while the registers for running the setter again are in use.
+          return true;
+        }
+        if (!host && !again) {
+          return true;
+        }
+        host = true;
+      }
+      FlagEffect change = step.rule.effect;
+      if (step.flagsWanted() && change.changes != 0 && change.kills != Flags.ALL) {
+        // It merges its flags with these, and answers for all from here on.
+        return !host && !again;
+      }
+      if (change.kills == Flags.ALL) {
+        return false;
+      }
+      if (change.changes != 0 || clobbers(step)) {
+        host = false;
+      }
+      if (again && !Repeat.survives(setter, step.instruction, step.rule)) {
+        again = false;
+      }
+      if (step.rule.action == Action.JCC && !host && !again) {
+        return true;
+      }
+    }
+    return !host && !again;
+  }
+
+  /** Whether the code of an instruction that sets no flags changes the host's. */
+  static boolean clobbers(Step step) {
+    return step.mayLeave();
+  }
+
+  /** Runs the instruction that set the flags once more, for the flags alone. */
+  static final class Repeat {
+    private Repeat() {}
+
+    /** Whether its flags can be had from its operands as they are behind it. */
+    static boolean possible(Step setter) {
+      Instruction i = setter.instruction;
+      if (setter.rule.action != Action.REENCODE) {
+        return false;
+      }
+      return switch (i.mnemonic) {
+        case CMP, TEST -> !i.hasMemory();
+        case AND, OR, XOR -> i.kind0 == OperandKind.GPR;
+        case ADD, SUB -> i.width >= 4 && i.kind0 == OperandKind.GPR
+            && (i.kind1 == OperandKind.IMM || i.kind1 == OperandKind.GPR && i.reg1 != i.reg0);
+        default -> false;
+      };
+    }
+
+    /** Whether its operands are still there behind another instruction (or behind itself). */
+    static boolean survives(Step setter, Instruction i, Rule rule) {
+      Instruction s = setter.instruction;
+      if (i == s) {
+        return true;
+      }
+      if (!Registers.writes(i, rule, s.reg0)) {
+        return s.kind1 != OperandKind.GPR || Rule.isLogic(s.mnemonic) || !Registers.writes(i, rule, s.reg1);
+      }
+      return false;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package org.xenolith.translator;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
+
+/**
+ * Where indirect jumps find their targets: a table of linear address and code address, and of what the TLB's fetch entry for the page must
+ * be, so that a jump finds only what the current address space maps there. Direct-mapped.
+ */
+final class JumpCache {
+  static final int ENTRIES = 2048;
+  static final int ENTRY_SHIFT = 6;
+  static final int HASH_SHIFT = 7;
+
+  /** Places in an entry: linear address, code, distance of the fetch entry from the TLB's tables, the 16 bytes that it must have. */
+  static final int VA = 0, CODE = 8, FETCH_ENTRY = 16, PAGES = 32;
+
+  private static final long PAGE = -GuestMemory.FRAME_SIZE;
+
+  private final MemorySegment table;
+  final long address;
+
+  JumpCache(Arena arena) {
+    table = arena.allocate((long) ENTRIES << ENTRY_SHIFT, 64);
+    address = table.address();
+    clear();
+  }
+
+  void clear() {
+    table.fill((byte) 0);
+    for (long at = 0; at < table.byteSize(); at += 1 << ENTRY_SHIFT) {
+      // No address is 1 here: it has another place in the table, or no code that was found.
+      Native.putLong(address + at + VA, 1L << 63);
+    }
+  }
+
+  private long entry(long va) {
+    int hash = ((int) va >>> HASH_SHIFT ^ (int) va) & ENTRIES - 1;
+    return address + ((long) hash << ENTRY_SHIFT);
+  }
+
+  /** Enters a translation, which was found under the current translation of its address. */
+  void enter(Translation t) {
+    long va = t.first().va;
+    long entry = entry(va);
+    Native.putLong(entry + VA, va);
+    Native.putLong(entry + CODE, t.entry);
+    Native.putLong(entry + FETCH_ENTRY, fetchEntry(va));
+    Native.putLong(entry + PAGES, va & PAGE);
+    Native.putLong(entry + PAGES + 8, t.first().host & PAGE);
+  }
+
+  void forget(Translation t) {
+    long entry = entry(t.first().va);
+    if (Native.getLong(entry + CODE) == t.entry) {
+      Native.putLong(entry + VA, 1L << 63);
+    }
+  }
+
+  /** Where the TLB's fetch entry of an address is, from the start of its tables. */
+  static int fetchEntry(long va) {
+    return 2 * Mmu.TABLE_BYTES + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
+  }
+}

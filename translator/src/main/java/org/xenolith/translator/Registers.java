@@ -1,0 +1,26 @@
+package org.xenolith.translator;
+
+import org.xenolith.cpu.Cpu;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
+
+/** Which general registers an instruction writes. */
+final class Registers {
+  private Registers() {}
+
+  static boolean writes(Instruction i, Rule rule, int register) {
+    return switch (rule.action) {
+      case INTERPRET -> true;
+      case NOTHING, JCC, JMP, JMP_INDIRECT -> false;
+      case REENCODE ->
+          rule.writes0 && i.kind0 == OperandKind.GPR && i.reg0 == register
+              || rule.writes1 && i.kind1 == OperandKind.GPR && i.reg1 == register
+              || i.mnemonic == org.xenolith.isa.Mnemonic.CMPXCHG && register == Cpu.RAX;
+      case LEA -> i.reg0 == register;
+      case PUSH, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;
+      case POP -> register == Cpu.RSP || i.reg0 == register;
+      case LEAVE -> register == Cpu.RSP || register == Cpu.RBP;
+      case DIVIDE, MULTIPLY, CONVERT -> register == Cpu.RAX || register == Cpu.RDX;
+    };
+  }
+}

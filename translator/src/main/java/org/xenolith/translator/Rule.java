@@ -1,0 +1,232 @@
+package org.xenolith.translator;
+
+import org.xenolith.cpu.Cpu;
+import org.xenolith.isa.Condition;
+import org.xenolith.isa.Encoding;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
+import org.xenolith.isa.OperandKind;
+import org.xenolith.isa.OperandSpec;
+import org.xenolith.isa.Width;
+
+/**
+ * How the instructions of one row of the instruction table are translated: found once for each row, by its mnemonic. Whether a given
+ * instruction can be is up to {@link #of(Instruction)} in the end, since it may have an operand that cannot.
+ */
+final class Rule {
+  private static final Rule[] RULES = new Rule[Encoding.all().size()];
+
+  private static final Rule INTERPRET = new Rule(Action.INTERPRET, "", FlagEffect.NONE, 0);
+
+  final Action action;
+  final FlagEffect effect;
+
+  /** Flags that it reads; those of a condition not among them. */
+  private final int reads;
+
+  /** Whether operand 0 is read, is written, and operand 1 is written. */
+  final boolean reads0, writes0, writes1;
+
+  /** Which operand is in the ModRM byte's r/m field, in its reg field, in the opcode, is an immediate; -1 for none. */
+  int rm = -1, reg = -1, inOpcode = -1, immediate = -1;
+
+  /** Bytes of the immediate; 0 for 2 or 4 by the operand size, -1 for 2, 4 or 8. */
+  int immediateBytes;
+
+  /** Whether a register operand in r/m, in reg, is a byte. */
+  boolean byteRm, byteReg;
+
+  /**
+   * @param access of operand 0 and 1, of the letters r and w, separated by a comma
+   */
+  private Rule(Action action, String access, FlagEffect effect, int reads) {
+    this.action = action;
+    this.effect = effect;
+    this.reads = reads;
+    int comma = access.indexOf(',');
+    String first = comma < 0 ? access : access.substring(0, comma);
+    reads0 = first.contains("r");
+    writes0 = first.contains("w");
+    writes1 = comma >= 0 && access.indexOf('w', comma) >= 0;
+  }
+
+  private static Rule reencode(String access, FlagEffect effect) {
+    return new Rule(Action.REENCODE, access, effect, 0);
+  }
+
+  private static Rule simple(Action action) {
+    return new Rule(action, "", FlagEffect.NONE, 0);
+  }
+
+  /** The rule for an instruction; {@link Action#INTERPRET} for whatever is not known to be translated well. */
+  static Rule of(Instruction i) {
+    int id = i.encoding.id;
+    if (id < 0) {
+      return INTERPRET;
+    }
+    Rule rule = RULES[id];
+    if (rule == null) {
+      rule = make(i.encoding);
+      RULES[id] = rule;
+    }
+    return rule.action == Action.INTERPRET || rule.suits(i) ? rule : INTERPRET;
+  }
+
+  /** Flags that an instruction of this rule reads. */
+  int reads(Instruction i) {
+    return i.encoding.condition ? Condition.flags(i.condition) : reads;
+  }
+
+  private boolean suits(Instruction i) {
+    if (i.addressWidth != 8) {
+      return action == Action.NOTHING;
+    }
+    if (i.kind0 == OperandKind.GPR_HIGH_BYTE || i.kind1 == OperandKind.GPR_HIGH_BYTE) {
+      return false;
+    }
+    return switch (action) {
+      case REENCODE -> suitsReencoding(i);
+      case PUSH, POP -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.IMM);
+      case LEAVE, RET -> i.width == 8;
+      case JMP, CALL, JCC -> i.width == 8;
+      case JMP_INDIRECT, CALL_INDIRECT -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.MEM);
+      case DIVIDE, LEA -> i.width >= 4;
+      case MULTIPLY -> i.width >= 4;
+      default -> true;
+    };
+  }
+
+  private boolean suitsReencoding(Instruction i) {
+    for (int n = 0; n < 3; n++) {
+      switch (i.kind(n)) {
+        case GPR, MEM, IMM, NONE -> {}
+        default -> {
+          return false;
+        }
+      }
+    }
+    if (inOpcode >= 0 && Host.HOME[i.reg(inOpcode)] < 0 && reads0) {
+      return false;
+    }
+    return switch (i.mnemonic) {
+      // A register as the bit's number reaches beyond a memory operand.
+      case BT, BTS, BTR, BTC -> i.kind0 != OperandKind.MEM || i.kind1 == OperandKind.IMM;
+      case CMPXCHG -> i.kind0 == OperandKind.MEM;
+      case SHL, SHR, SAR ->
+          i.kind0 == OperandKind.GPR && (i.kind1 == OperandKind.IMM ? plainCount(i) : i.width >= 4 && i.reg0 != Cpu.RCX);
+      case ROL, ROR -> i.kind0 == OperandKind.GPR && i.kind1 == OperandKind.IMM && plainCount(i);
+      case BSWAP -> i.width >= 4;
+      default -> true;
+    };
+  }
+
+  /** Whether a count changes the flags, and none of them in a way that manuals leave open. */
+  private static boolean plainCount(Instruction i) {
+    long count = i.imm & (i.width == 8 ? 63 : 31);
+    return count != 0 && count < 8 * i.width;
+  }
+
+  private static Rule make(Encoding e) {
+    Rule rule = e.map > Emitter.MAP_0F3A ? INTERPRET : byMnemonic(e);
+    if (rule.action == Action.INTERPRET) {
+      return INTERPRET;
+    }
+    for (int n = 0; n < e.operands.size(); n++) {
+      OperandSpec spec = e.operands.get(n);
+      boolean octet = spec.width == Width.B && spec.kind == OperandKind.GPR;
+      switch (spec.slot) {
+        case RM -> {
+          rule.rm = n;
+          rule.byteRm = octet;
+        }
+        case REG -> {
+          rule.reg = n;
+          rule.byteReg = octet;
+        }
+        case OPCODE -> {
+          rule.inOpcode = n;
+          rule.byteRm = octet;
+        }
+        case IMMEDIATE -> {
+          rule.immediate = n;
+          rule.immediateBytes =
+              switch (spec.width) {
+                case B -> 1;
+                case W -> 2;
+                case Z -> 0;
+                case V -> -1;
+                default -> throw new IllegalStateException("immediate of " + e);
+              };
+        }
+        case FIXED -> {
+          if (spec.kind != OperandKind.GPR && spec.kind != OperandKind.IMM) {
+            return INTERPRET;
+          }
+        }
+        case RELATIVE -> {}
+        default -> {
+          return INTERPRET;
+        }
+      }
+    }
+    return rule;
+  }
+
+  private static Rule byMnemonic(Encoding e) {
+    boolean byCl = e.operands.size() == 2 && e.operands.get(1).text.equals("CL");
+    return switch (e.mnemonic) {
+      case MOV -> reencode("w", FlagEffect.NONE);
+      case MOVZX, MOVSX, MOVSXD -> reencode("w", FlagEffect.NONE);
+      case ADD, SUB -> reencode("rw", FlagEffect.ARITHMETIC);
+      case ADC, SBB -> new Rule(Action.REENCODE, "rw", FlagEffect.ARITHMETIC, Encoding.CF);
+      case CMP -> reencode("r", FlagEffect.ARITHMETIC);
+      case NEG -> reencode("rw", FlagEffect.ARITHMETIC);
+      case AND, OR, XOR -> reencode("rw", FlagEffect.LOGIC);
+      case TEST -> reencode("r", FlagEffect.LOGIC);
+      case NOT -> reencode("rw", FlagEffect.NONE);
+      case INC, DEC -> reencode("rw", FlagEffect.STEP);
+      case SHL, SHR, SAR -> reencode("rw", byCl ? FlagEffect.SHIFT_BY_CL : FlagEffect.SHIFT);
+      case ROL, ROR -> reencode("rw", FlagEffect.ROTATE);
+      case IMUL ->
+          switch (e.operands.size()) {
+            case 1 -> new Rule(Action.MULTIPLY, "r", FlagEffect.PRODUCT, 0);
+            case 2 -> reencode("rw", FlagEffect.PRODUCT);
+            default -> reencode("w", FlagEffect.PRODUCT);
+          };
+      case MUL -> new Rule(Action.MULTIPLY, "r", FlagEffect.PRODUCT, 0);
+      case DIV -> new Rule(Action.DIVIDE, "r", FlagEffect.NONE, 0);
+      case BT -> reencode("r", FlagEffect.BIT);
+      case BTS, BTR, BTC -> reencode("rw", FlagEffect.BIT);
+      case BSWAP -> reencode("rw", FlagEffect.NONE);
+      case CMOVCC -> reencode("rw", FlagEffect.NONE);
+      case SETCC -> reencode("w", FlagEffect.NONE);
+      case XCHG -> reencode("rw,rw", FlagEffect.NONE);
+      case XADD -> reencode("rw,rw", FlagEffect.ARITHMETIC);
+      case CMPXCHG -> reencode("rw", FlagEffect.ARITHMETIC);
+      case LEA -> new Rule(Action.LEA, "w", FlagEffect.NONE, 0);
+      case CBW, CWD -> simple(Action.CONVERT);
+      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE, SFENCE ->
+          simple(Action.NOTHING);
+      case PUSH -> new Rule(Action.PUSH, "r", FlagEffect.NONE, 0);
+      case POP -> new Rule(Action.POP, "w", FlagEffect.NONE, 0);
+      case LEAVE -> simple(Action.LEAVE);
+      case JCC -> simple(Action.JCC);
+      case JMP -> simple(relative(e) ? Action.JMP : Action.JMP_INDIRECT);
+      case CALL -> simple(relative(e) ? Action.CALL : Action.CALL_INDIRECT);
+      case RET -> simple(Action.RET);
+      default -> INTERPRET;
+    };
+  }
+
+  private static boolean relative(Encoding e) {
+    return e.operands.getFirst().slot == OperandSpec.Slot.RELATIVE;
+  }
+
+  /** Whether the mnemonic is of the kind whose result a TEST of the destination repeats. */
+  static boolean isLogic(Mnemonic mnemonic) {
+    return switch (mnemonic) {
+      case AND, OR, XOR -> true;
+      default -> false;
+    };
+  }
+}

@@ -1,0 +1,44 @@
+package org.xenolith.translator;
+
+import org.xenolith.cpu.Block;
+
+/** A place where machine code may be left. Its number is in {@link State#SITE} then, and all registers and flags are exact in {@link State}. */
+final class Site {
+  /** Why machine code is left. */
+  enum Kind {
+    /** The interpreter is to run one instruction; machine code may go on behind it. */
+    INSTRUCTION,
+    /** The trace is over: RIP is {@link #target}. */
+    EXIT,
+    /** Fewer instructions may be run than the trace has; none of it was run. */
+    BUDGET
+  }
+
+  final Kind kind;
+  final Translation translation;
+
+  /** For an instruction: where it is. */
+  Block block;
+
+  int place;
+
+  /** For an instruction: how much of the budget was taken for instructions from the start of its block on. */
+  int refund;
+
+  /** For an instruction: the address of the machine code behind it, or 0. */
+  long resume;
+
+  /** For an exit: where the guest goes on. */
+  long target;
+
+  /** For an exit: the address of the displacement of the jump to patch, and where the jump leads when it is linked to nothing. */
+  long patch, unlinked;
+
+  /** For an exit: what it leads to, or null. */
+  Translation linked;
+
+  Site(Kind kind, Translation translation) {
+    this.kind = kind;
+    this.translation = translation;
+  }
+}

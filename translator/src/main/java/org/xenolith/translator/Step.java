@@ -1,0 +1,50 @@
+package org.xenolith.translator;
+
+import org.xenolith.cpu.Block;
+import org.xenolith.isa.Instruction;
+
+/** One instruction of a {@link Trace}, with what {@link FlagPlan} found out. */
+final class Step {
+  final Block block;
+
+  /** Its place in the block, and the place of the block's first instruction in the trace. */
+  final int place, blockStart;
+
+  final Instruction instruction;
+  final Rule rule;
+
+  /** Whether the trace goes on at a branch's target, not behind it. */
+  boolean followsTarget;
+
+  /** Flags whose values behind this instruction somebody may look at. */
+  int liveAfter;
+
+  /** Flags that it reads and whose values matter. */
+  int reads;
+
+  /** Whether its flags must be saved at once, since they cannot be had again when they are wanted. */
+  boolean save;
+
+  Step(Block block, int place, int blockStart) {
+    this.block = block;
+    this.place = place;
+    this.blockStart = blockStart;
+    instruction = block.instructions[place];
+    rule = Rule.of(instruction);
+  }
+
+  /** Whether it may leave machine code before it has done anything; if it does not, the host's flags are lost. */
+  boolean mayLeave() {
+    return switch (rule.action) {
+      case REENCODE -> instruction.hasMemory();
+      case NOTHING, LEA, CONVERT, JCC, JMP -> false;
+      case MULTIPLY -> instruction.hasMemory();
+      default -> true;
+    };
+  }
+
+  /** Whether its flags are wanted at all. */
+  boolean flagsWanted() {
+    return (liveAfter & rule.effect.changes) != 0;
+  }
+}

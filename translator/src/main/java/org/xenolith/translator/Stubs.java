@@ -1,0 +1,65 @@
+package org.xenolith.translator;
+
+import static org.xenolith.translator.Host.A;
+import static org.xenolith.translator.Host.B;
+import static org.xenolith.translator.Host.STATE;
+
+/** Machine code that is not a translation: the way in, the way out, the way into another page. */
+final class Stubs {
+  /** What the host's calling convention (System V) has a callee keep, beside RSP. */
+  private static final int[] KEPT = {Host.RBX, Host.RBP, 12, 13, 14, 15};
+
+  private Stubs() {}
+
+  /** Called with {@link State#base} and an address: loads the guest's registers and goes on there. */
+  static void enter(Emitter e) {
+    for (int register : KEPT) {
+      e.plain(0, register >> 3, Emitter.MAP_ONE, 0x50 | register & 7);
+    }
+    e.move(STATE, Host.RDI);
+    e.move(A, Host.RSI);
+    for (int guest = 0; guest < 16; guest++) {
+      if (Host.HOME[guest] >= 0) {
+        e.load(Host.HOME[guest], STATE, TraceTranslator.register(guest));
+      }
+    }
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0xff, 4, A);
+  }
+
+  /** Jumped to: stores the guest's registers and returns the number of the site. */
+  static void leave(Emitter e) {
+    for (int guest = 0; guest < 16; guest++) {
+      if (Host.HOME[guest] >= 0) {
+        e.store(STATE, TraceTranslator.register(guest), Host.HOME[guest]);
+      }
+    }
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, Host.RAX, STATE, State.SITE);
+    for (int n = KEPT.length - 1; n >= 0; n--) {
+      e.plain(0, KEPT[n] >> 3, Emitter.MAP_ONE, 0x58 | KEPT[n] & 7);
+    }
+    e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
+  /** Jumped to: goes on at {@code code} if the TLB's fetch entry says that a page is at a host address, else at {@code otherwise}. */
+  static void otherPage(Emitter e, long page, long host, long code, long otherwise) {
+    // The 16 bytes to compare with come first, so that their place is known and aligned; the jump here skips them.
+    int skip = e.jump();
+    e.align(16);
+    int pages = e.position();
+    e.u64(page);
+    e.u64(host);
+    e.bindHere(skip);
+    e.load(B, STATE, State.TLB);
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, 0, B, JumpCache.fetchEntry(page));
+    e.u8(0x66);
+    e.u8(0x0f);
+    e.u8(0x74);
+    e.u8(0x05);
+    e.u32(pages - (e.position() + 4));
+    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, 0);
+    e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
+    int differs = e.jump(5);
+    e.jumpTo(code);
+    e.bind(differs, otherwise);
+  }
+}

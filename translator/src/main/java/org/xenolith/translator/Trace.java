@@ -1,0 +1,72 @@
+package org.xenolith.translator;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.cpu.Block;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Instruction;
+
+/**
+ * What is translated together: a block, then the one that ran after it last time, and so on, inside one page of linear addresses and as far
+ * as each is known. It has one entry, and an exit at each branch.
+ */
+final class Trace {
+  private static final int MOST_INSTRUCTIONS = 96;
+  private static final int MOST_BLOCKS = 24;
+  private static final long PAGE = -GuestMemory.FRAME_SIZE;
+
+  final List<Block> blocks = new ArrayList<>();
+  final List<Step> steps = new ArrayList<>();
+
+  private Trace() {}
+
+  /** Whether a block can be translated at all. */
+  static boolean suits(Block b) {
+    return b.mode == CpuMode.LONG64 && b.secondPage == 0;
+  }
+
+  static Trace from(Block first) {
+    Trace trace = new Trace();
+    Block b = first;
+    while (true) {
+      trace.add(b);
+      Step last = trace.steps.getLast();
+      boolean toTarget;
+      switch (last.rule.action) {
+        case JCC -> toTarget = likelyTaken(b, last.instruction);
+        case JMP -> toTarget = true;
+        case JMP_INDIRECT, CALL, CALL_INDIRECT, RET, INTERPRET -> {
+          return trace;
+        }
+        default -> toTarget = false;
+      }
+      last.followsTarget = toTarget;
+      long va = toTarget ? last.instruction.target() : b.next;
+      Block next = b.successor(va == b.next);
+      if (next == null || next.va != va || !suits(next) || (next.va & PAGE) != (first.va & PAGE)
+          || (next.host & PAGE) != (first.host & PAGE) || trace.blocks.size() == MOST_BLOCKS || trace.blocks.contains(next)
+          || trace.steps.size() + next.instructions.length > MOST_INSTRUCTIONS) {
+        return trace;
+      }
+      b = next;
+    }
+  }
+
+  /** Which way a conditional jump went: the way whose block ran oftener. */
+  private static boolean likelyTaken(Block b, Instruction jump) {
+    Block falls = b.successor(true);
+    Block taken = b.successor(false);
+    int fallRuns = falls == null || falls.va != b.next ? 0 : falls.runs;
+    int takenRuns = taken == null || taken.va != jump.target() ? 0 : taken.runs;
+    return takenRuns > fallRuns;
+  }
+
+  private void add(Block b) {
+    blocks.add(b);
+    int start = steps.size();
+    for (int k = 0; k < b.instructions.length; k++) {
+      steps.add(new Step(b, k, start));
+    }
+  }
+}

@@ -1,0 +1,755 @@
+package org.xenolith.translator;
+
+import static org.xenolith.translator.Host.A;
+import static org.xenolith.translator.Host.B;
+import static org.xenolith.translator.Host.HOME;
+import static org.xenolith.translator.Host.STATE;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
+
+/**
+ * Emits the machine code of a trace: the way it mostly goes first, then the places where it is left.
+ *
+ * <p>The flags are in up to three places at each point, which this class keeps account of: in the host's flags ({@link #host}), in {@link
+ * State#FLAGS} ({@link #saved}), and in the operands of the instruction that set them ({@link #setter}, if {@link #again}).
+ */
+final class TraceTranslator {
+  static final int READ = 0, WRITE = Mmu.TABLE_BYTES, FETCH = 2 * Mmu.TABLE_BYTES;
+
+  private static final int JA = 7, JNE = 5, JE = 4, JS = 8;
+
+  /** A place outside the straight way, to be emitted behind it. */
+  private static final class Stub {
+    final List<Integer> jumps = new ArrayList<>();
+    Step step;
+    int index;
+    boolean saved, again, host;
+    Step setter;
+    int resume;
+    boolean resumeLoadsFlags;
+
+    /** For an exit: where to; and whether the jump may be patched itself, since nothing is to be done. */
+    boolean exit;
+
+    long target;
+    int refund;
+  }
+
+  private final Translator owner;
+  private final Emitter e;
+  private final FlagSaver flags;
+
+  private List<Step> steps;
+  private Translation translation;
+  private final List<Stub> stubs = new ArrayList<>();
+  private int total;
+  private int index;
+
+  private Step setter;
+  private boolean saved;
+  private boolean again;
+  private int host;
+
+  TraceTranslator(Translator owner) {
+    this.owner = owner;
+    this.e = new Emitter();
+    this.flags = new FlagSaver(e);
+  }
+
+  Emitter emitter() {
+    return e;
+  }
+
+  /** Emits a trace for an address; sites get their numbers from the {@link Translator}. */
+  Translation translate(Trace trace, long address) {
+    steps = trace.steps;
+    FlagPlan.make(steps);
+    stubs.clear();
+    total = steps.size();
+    translation = new Translation(List.copyOf(trace.blocks), total);
+    e.begin(address);
+    translation.entry = address;
+    saved = true;
+    again = false;
+    host = 0;
+    setter = null;
+    e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
+    int broke = e.jump(JS);
+    Step last = steps.getLast();
+    for (index = 0; index < total; index++) {
+      step(steps.get(index));
+    }
+    switch (last.rule.action) {
+      case JMP -> exit(last.instruction.target());
+      case CALL, CALL_INDIRECT, JMP_INDIRECT, RET -> {}
+      case INTERPRET -> {
+        if (last.place != last.block.instructions.length - 1) {
+          throw new IllegalStateException("a trace ends inside a block");
+        }
+      }
+      default -> exit(last.block.next);
+    }
+    for (Stub stub : stubs) {
+      if (stub.exit) {
+        emitExit(stub);
+      } else {
+        emitLeave(stub);
+      }
+    }
+    e.bindHere(broke);
+    e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, total);
+    leave(owner.add(new Site(Site.Kind.BUDGET, translation)));
+    return translation;
+  }
+
+  // ---- One instruction ----
+
+  private void step(Step step) {
+    Instruction i = step.instruction;
+    int firstStub = stubs.size();
+    if (step.flagsWanted() && step.rule.effect.changes != 0 && step.rule.effect.kills != Flags.ALL && step.rule.effect != FlagEffect.STEP) {
+      // It changes some of the saved flags.
+      saveFlags();
+    }
+    switch (step.rule.action) {
+      case INTERPRET -> interpret(step);
+      case NOTHING -> {}
+      case REENCODE -> reencode(step);
+      case LEA -> lea(i);
+      case PUSH -> push(step);
+      case POP -> pop(step);
+      case LEAVE -> leaveInstruction(step);
+      case DIVIDE -> divide(step);
+      case MULTIPLY -> multiply(step);
+      case CONVERT ->
+          e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.mnemonic == org.xenolith.isa.Mnemonic.CBW ? 0x98 : 0x99);
+      case JCC -> conditionalJump(step);
+      case JMP -> {}
+      case JMP_INDIRECT -> jumpIndirect(step);
+      case CALL -> call(step);
+      case CALL_INDIRECT -> callIndirect(step);
+      case RET -> ret(step);
+    }
+    if (again && !FlagPlan.Repeat.survives(setter, i, step.rule)) {
+      again = false;
+    }
+    // The interpreter's way joins here, with the flags saved.
+    for (int n = firstStub; n < stubs.size(); n++) {
+      Stub stub = stubs.get(n);
+      if (!stub.exit) {
+        stub.resume = e.position();
+        stub.resumeLoadsFlags = host != 0 && step.liveAfter != 0;
+      }
+    }
+  }
+
+  private void interpret(Step step) {
+    saveFlags();
+    Stub stub = stub(step);
+    stub.jumps.add(e.jump());
+    saved = true;
+    host = 0;
+  }
+
+  private Stub stub(Step step) {
+    Stub stub = new Stub();
+    stub.step = step;
+    stub.index = index;
+    stub.saved = saved;
+    stub.again = again;
+    stub.setter = setter;
+    stubs.add(stub);
+    return stub;
+  }
+
+  // ---- Flags ----
+
+  /** Sees to it that the flags are in the state. */
+  private void saveFlags() {
+    if (saved) {
+      return;
+    }
+    saveFlags(host != 0, again, setter);
+    if (setter.rule.effect == FlagEffect.LOGIC) {
+      host = 0;
+    }
+    saved = true;
+  }
+
+  private void saveFlags(boolean inHost, boolean repeatable, Step from) {
+    if (!inHost) {
+      if (!repeatable) {
+        throw new IllegalStateException("the flags of " + from.instruction + " are lost");
+      }
+      repeat(from);
+    }
+    if (from.rule.effect == FlagEffect.LOGIC) {
+      flags.saveLogic(A);
+    } else {
+      flags.saveArithmetic(A);
+    }
+  }
+
+  private void repeat(Step from) {
+    switch (from.instruction.mnemonic) {
+      case CMP, TEST -> emitOnRegisters(from);
+      default -> flags.repeat(from);
+    }
+  }
+
+  /** Sees to it that the host has some flags; {@code temporary} is free, and so is {@link Host#A} unless an address is there. */
+  private void needInHost(int wanted, int temporary, boolean addressInA) {
+    if ((wanted & ~host) == 0) {
+      return;
+    }
+    if (again && !addressInA && (wanted & ~setter.rule.effect.exact) == 0) {
+      repeat(setter);
+      host = setter.rule.effect.exact;
+    } else if (saved) {
+      flags.load(temporary);
+      host = Flags.ALL;
+    } else {
+      throw new IllegalStateException("the flags before " + steps.get(index).instruction + " are lost");
+    }
+  }
+
+  /** Keeps account of the flags that an instruction has just set; its result is in a host register, if there is one. */
+  private void flagsSet(Step step, int result) {
+    FlagEffect effect = step.rule.effect;
+    if (effect.changes == 0) {
+      return;
+    }
+    Instruction i = step.instruction;
+    if (!step.flagsWanted()) {
+      host &= ~effect.changes;
+      if (effect.kills == Flags.ALL) {
+        // Nobody sees the flags before the next instruction that sets them all.
+        host = 0;
+        saved = true;
+        again = false;
+      }
+      return;
+    }
+    switch (effect) {
+      case ARITHMETIC, LOGIC, STEP -> {
+        host = effect == FlagEffect.STEP ? host & Flags.ALL | effect.exact : effect.exact;
+        setter = step;
+        again = FlagPlan.Repeat.possible(step);
+        saved = false;
+        if (step.save) {
+          saveFlags();
+        }
+      }
+      case SHIFT, SHIFT_BY_CL -> {
+        flags.saveShift(i, result);
+        savedOnly();
+      }
+      case ROTATE -> {
+        flags.saveRotate(i, result);
+        savedOnly();
+      }
+      case PRODUCT -> {
+        flags.saveProduct(i.width, result);
+        savedOnly();
+      }
+      case BIT -> {
+        flags.saveCarry();
+        savedOnly();
+        host = org.xenolith.isa.Encoding.CF;
+      }
+      default -> throw new IllegalStateException();
+    }
+  }
+
+  private void savedOnly() {
+    saved = true;
+    again = false;
+    host = 0;
+  }
+
+  // ---- Addresses ----
+
+  private static boolean isConstant(Instruction i) {
+    return i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER && i.segment < Instruction.FS;
+  }
+
+  /** Puts the offset of the memory operand into {@link Host#A} or, where it is one step, {@code into}. */
+  private void offset(Instruction i, int into) {
+    int base = i.base == Instruction.NO_REGISTER ? -1 : HOME[i.base];
+    int scaled = i.index == Instruction.NO_REGISTER ? -1 : HOME[i.index];
+    if (i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER) {
+      e.constant(into, i.ea);
+      return;
+    }
+    if (i.base != Instruction.NO_REGISTER && base < 0) {
+      base = A;
+      e.load(A, STATE, register(i.base));
+    }
+    if (i.index != Instruction.NO_REGISTER && scaled < 0) {
+      scaled = B;
+      e.load(B, STATE, register(i.index));
+    }
+    if (scaled < 0 && i.ea == 0) {
+      e.move(into, base);
+    } else {
+      e.lea(into, base, scaled, i.shift, (int) i.ea);
+    }
+  }
+
+  static int register(int guest) {
+    return State.REGISTERS + 8 * guest;
+  }
+
+  /** Turns the memory operand into a host address in {@link Host#A}, or leaves. */
+  private void operandAddress(Step step, int size, int table) {
+    Instruction i = step.instruction;
+    if (isConstant(i)) {
+      checkConstant(step, i.ea, size, table);
+      return;
+    }
+    offset(i, A);
+    if (i.segment >= Instruction.FS) {
+      e.arithmeticMemory(Emitter.ADD, A, STATE, i.segment == Instruction.FS ? State.FS : State.GS);
+    }
+    check(step, size, table);
+  }
+
+  /** Turns a linear address in {@link Host#A} into a host address, or leaves. */
+  private void check(Step step, int size, int table) {
+    e.move32(B, A);
+    e.shift32(5, B, 8);
+    e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
+    e.arithmeticMemory(Emitter.ADD, B, STATE, State.TLB);
+    e.arithmeticMemory(Emitter.SUB, A, B, table);
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
+    leaveIf(step, JA);
+    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
+    host = 0;
+  }
+
+  private void checkConstant(Step step, long va, int size, int table) {
+    int entry = table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
+    e.load(B, STATE, State.TLB);
+    e.constant(A, va);
+    e.arithmeticMemory(Emitter.SUB, A, B, entry);
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
+    leaveIf(step, JA);
+    e.arithmeticMemory(Emitter.ADD, A, B, entry + 8);
+    host = 0;
+  }
+
+  /** Lets the interpreter run an instruction if a condition holds now. */
+  private void leaveIf(Step step, int condition) {
+    stub(step).jumps.add(e.jump(condition));
+  }
+
+  // ---- The general form ----
+
+  private void reencode(Step step) {
+    Instruction i = step.instruction;
+    Rule rule = step.rule;
+    boolean memory = i.hasMemory();
+    int width = i.width;
+    if (memory) {
+      operandAddress(step, memorySize(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
+    }
+    if (step.reads != 0) {
+      needInHost(step.reads, B, memory);
+    }
+    int result = emit(step, memory, true);
+    if (width > 8) {
+      throw new IllegalStateException(i.toString());
+    }
+    flagsSet(step, result);
+  }
+
+  private static int memorySize(Instruction i) {
+    int size = i.memoryWidth != 0 ? i.memoryWidth : i.width;
+    return size;
+  }
+
+  /** An instruction without memory operand that writes no register: once more, for its flags. */
+  private void emitOnRegisters(Step step) {
+    emit(step, false, false);
+  }
+
+  /** Emits the instruction on host registers; memory is at {@link Host#A}. Returns the host register that has the result. */
+  private int emit(Step step, boolean memory, boolean write) {
+    Instruction i = step.instruction;
+    Rule rule = step.rule;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    int map = i.encoding.map;
+    int opcode = i.encoding.opcode + (i.encoding.condition ? i.condition : 0);
+    int result = -1;
+    int storeRm = -1;
+    int storeReg = -1;
+    int reg = Math.max(i.encoding.extension, 0);
+    if (rule.reg >= 0) {
+      int guest = i.reg(rule.reg);
+      boolean writes = writes(rule, rule.reg) && write;
+      reg = HOME[guest];
+      if (reg < 0) {
+        reg = B;
+        if (!writes || rule.reg != 0 || rule.reads0 || i.width < 4) {
+          e.load(B, STATE, register(guest));
+        }
+        storeReg = writes ? guest : -1;
+      }
+      if (rule.byteReg) {
+        rex |= 0x40;
+      }
+      if (rule.reg == 0) {
+        result = reg;
+      }
+    }
+    if (rule.inOpcode >= 0) {
+      int guest = i.reg(rule.inOpcode);
+      int register = HOME[guest];
+      if (register < 0) {
+        register = B;
+        if (i.width < 4) {
+          e.load(B, STATE, register(guest));
+        }
+        storeReg = guest;
+      }
+      rex |= register >> 3 | (rule.byteRm ? 0x40 : 0);
+      e.plain(prefix, rex, map, opcode | register & 7);
+      result = register;
+    } else if (rule.rm < 0) {
+      e.plain(prefix, rex, map, opcode);
+      result = Host.RAX;
+    } else if (memory) {
+      e.withMemory(prefix, rex, map, opcode, reg, A, 0);
+    } else {
+      int guest = i.reg(rule.rm);
+      int rm = HOME[guest];
+      boolean writes = writes(rule, rule.rm) && write;
+      if (rule.byteRm) {
+        rex |= 0x40;
+      }
+      if (rm >= 0) {
+        e.withRegister(prefix, rex, map, opcode, reg, rm);
+      } else if (!writes) {
+        e.withMemory(prefix, rex, map, opcode, reg, STATE, register(guest));
+      } else {
+        rm = A;
+        if (rule.rm != 0 || rule.reads0 || i.width < 4) {
+          e.load(A, STATE, register(guest));
+        }
+        e.withRegister(prefix, rex, map, opcode, reg, A);
+        storeRm = guest;
+      }
+      if (rule.rm == 0) {
+        result = rm;
+      }
+    }
+    if (rule.immediate >= 0) {
+      immediate(i, rule.immediateBytes);
+    }
+    if (storeRm >= 0) {
+      e.store(STATE, register(storeRm), A);
+    }
+    if (storeReg >= 0) {
+      e.store(STATE, register(storeReg), B);
+    }
+    return result;
+  }
+
+  private static boolean writes(Rule rule, int operand) {
+    return operand == 0 ? rule.writes0 : operand == 1 && rule.writes1;
+  }
+
+  private void immediate(Instruction i, int bytes) {
+    int size = bytes > 0 ? bytes : i.width == 2 ? 2 : bytes == 0 || i.width == 4 ? 4 : 8;
+    switch (size) {
+      case 1 -> e.u8((int) i.imm);
+      case 2 -> e.u16((int) i.imm);
+      case 4 -> e.u32((int) i.imm);
+      default -> e.u64(i.imm);
+    }
+  }
+
+  private void lea(Instruction i) {
+    int to = HOME[i.reg0];
+    int base = i.base == Instruction.NO_REGISTER ? -1 : HOME[i.base];
+    int scaled = i.index == Instruction.NO_REGISTER ? -1 : HOME[i.index];
+    boolean direct = to >= 0 && i.width == 8 && (i.base == Instruction.NO_REGISTER || base >= 0)
+        && (i.index == Instruction.NO_REGISTER || scaled >= 0);
+    if (direct) {
+      offset(i, to);
+      return;
+    }
+    offset(i, A);
+    if (i.width == 4) {
+      e.move32(to < 0 ? A : to, A);
+    } else if (to >= 0) {
+      e.move(to, A);
+    }
+    if (to < 0) {
+      e.store(STATE, register(i.reg0), A);
+    }
+  }
+
+  // ---- Multiplication and division ----
+
+  private void multiply(Step step) {
+    Instruction i = step.instruction;
+    if (i.hasMemory()) {
+      operandAddress(step, i.width, READ);
+    }
+    unary(i, i.encoding.extension);
+    flagsSet(step, Host.RAX);
+  }
+
+  private void unary(Instruction i, int extension) {
+    int rex = i.width == 8 ? 8 : 0;
+    if (i.hasMemory()) {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, A, 0);
+    } else if (HOME[i.reg0] >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0xf7, extension, HOME[i.reg0]);
+    } else {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, STATE, register(i.reg0));
+    }
+  }
+
+  private void divide(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    // With an upper half of 0 and a divisor other than 0 the quotient fits.
+    e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, Host.RDX, Host.RDX);
+    leaveIf(step, JNE);
+    if (i.hasMemory()) {
+      operandAddress(step, i.width, READ);
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, A, 0);
+      e.u8(0);
+    } else if (HOME[i.reg0] >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, HOME[i.reg0], HOME[i.reg0]);
+    } else {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, STATE, register(i.reg0));
+      e.u8(0);
+    }
+    leaveIf(step, JE);
+    unary(i, 6);
+    host = 0;
+  }
+
+  // ---- The stack ----
+
+  private static final int SP = HOME[Cpu.RSP];
+
+  private void push(Step step) {
+    Instruction i = step.instruction;
+    e.lea(A, SP, -1, 0, -8);
+    check(step, 8, WRITE);
+    if (i.kind0 == OperandKind.IMM) {
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, 0);
+      e.u32((int) i.imm);
+    } else {
+      storeRegister(i.reg0);
+    }
+    e.lea(SP, SP, -1, 0, -8);
+  }
+
+  private void storeRegister(int guest) {
+    int register = HOME[guest];
+    if (register < 0) {
+      register = B;
+      e.load(B, STATE, register(guest));
+    }
+    e.store(A, 0, register);
+  }
+
+  private void pop(Step step) {
+    int guest = step.instruction.reg0;
+    e.move(A, SP);
+    check(step, 8, READ);
+    e.lea(SP, SP, -1, 0, 8);
+    if (HOME[guest] >= 0) {
+      e.load(HOME[guest], A, 0);
+    } else {
+      e.load(B, A, 0);
+      e.store(STATE, register(guest), B);
+    }
+  }
+
+  private void leaveInstruction(Step step) {
+    e.move(A, HOME[Cpu.RBP]);
+    check(step, 8, READ);
+    e.lea(SP, HOME[Cpu.RBP], -1, 0, 8);
+    e.load(HOME[Cpu.RBP], A, 0);
+  }
+
+  // ---- Transfers of control ----
+
+  private void conditionalJump(Step step) {
+    Instruction i = step.instruction;
+    needInHost(step.reads, B, false);
+    boolean follows = step.followsTarget && index + 1 < total;
+    int condition = follows ? i.condition ^ 1 : i.condition;
+    Stub stub = stub(step);
+    stub.exit = true;
+    stub.host = host != 0;
+    stub.target = follows ? step.block.next : i.target();
+    stub.refund = total - index - 1;
+    stub.jumps.add(e.jump(condition));
+  }
+
+  /** The end of the trace. */
+  private void exit(long target) {
+    saveFlags();
+    Stub stub = stub(steps.getLast());
+    stub.exit = true;
+    stub.target = target;
+    stub.jumps.add(e.jump());
+  }
+
+  private void call(Step step) {
+    pushReturn(step);
+    exit(step.instruction.target());
+  }
+
+  private void pushReturn(Step step) {
+    long next = step.block.next;
+    e.lea(A, SP, -1, 0, -8);
+    check(step, 8, WRITE);
+    if (next == (int) next) {
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, 0);
+      e.u32((int) next);
+    } else {
+      e.constant(B, next);
+      e.store(A, 0, B);
+    }
+    e.lea(SP, SP, -1, 0, -8);
+  }
+
+  private void target(Step step) {
+    Instruction i = step.instruction;
+    if (i.hasMemory()) {
+      operandAddress(step, 8, READ);
+      e.load(A, A, 0);
+    } else if (HOME[i.reg0] >= 0) {
+      e.move(A, HOME[i.reg0]);
+    } else {
+      e.load(A, STATE, register(i.reg0));
+    }
+  }
+
+  private void jumpIndirect(Step step) {
+    saveFlags();
+    target(step);
+    lookUp(step);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);
+  }
+
+  private void callIndirect(Step step) {
+    saveFlags();
+    target(step);
+    lookUp(step);
+    e.load(A, B, JumpCache.CODE);
+    e.store(STATE, State.SCRATCH2, A);
+    pushReturn(step);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, STATE, State.SCRATCH2);
+  }
+
+  private void ret(Step step) {
+    Instruction i = step.instruction;
+    saveFlags();
+    e.move(A, SP);
+    check(step, 8, READ);
+    e.load(A, A, 0);
+    lookUp(step);
+    e.lea(SP, SP, -1, 0, 8 + (i.kind0 == OperandKind.IMM ? (int) i.imm & 0xffff : 0));
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);
+  }
+
+  /** Finds the entry of {@link JumpCache} for the address in {@link Host#A} and puts its address into {@link Host#B}, or leaves. */
+  private void lookUp(Step step) {
+    e.move32(B, A);
+    e.shift32(5, B, JumpCache.HASH_SHIFT);
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0x33, B, A);
+    e.arithmeticImmediate(Emitter.AND, 0, B, JumpCache.ENTRIES - 1);
+    e.shift32(4, B, JumpCache.ENTRY_SHIFT);
+    e.arithmeticMemory(Emitter.ADD, B, STATE, State.JUMPS);
+    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
+    leaveIf(step, JNE);
+    // The TLB's fetch entry must be the one that the jump was found under.
+    e.load(A, B, JumpCache.FETCH_ENTRY);
+    e.arithmeticMemory(Emitter.ADD, A, STATE, State.TLB);
+    compareEntry(A, 0, B, JumpCache.PAGES);
+    leaveIf(step, JNE);
+  }
+
+  /** Compares 16 bytes at two places, the second aligned; uses {@link Host#A} at the end. */
+  private void compareEntry(int base, int displacement, int other, int otherDisplacement) {
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, 0, base, displacement);
+    e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, 0, other, otherDisplacement);
+    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, 0);
+    e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
+  }
+
+  // ---- Outside the straight way ----
+
+  private void leave(int site) {
+    e.store32(STATE, State.SITE, site);
+    e.jumpTo(owner.leaveCode());
+  }
+
+  private void emitLeave(Stub stub) {
+    for (int at : stub.jumps) {
+      e.bindHere(at);
+    }
+    if (!stub.saved) {
+      saveFlags(false, stub.again, stub.setter);
+    }
+    Site site = new Site(Site.Kind.INSTRUCTION, translation);
+    site.block = stub.step.block;
+    site.place = stub.step.place;
+    site.refund = total - stub.step.blockStart;
+    leave(owner.add(site));
+    if (stub.index == total - 1 && endsTrace(stub.step)) {
+      return;
+    }
+    if (stub.resumeLoadsFlags) {
+      site.resume = e.address(e.position());
+      flags.load(B);
+      e.jumpTo(e.address(stub.resume));
+    } else {
+      site.resume = e.address(stub.resume);
+    }
+  }
+
+  private static boolean endsTrace(Step step) {
+    return switch (step.rule.action) {
+      case INTERPRET, CALL, CALL_INDIRECT, JMP_INDIRECT, RET -> true;
+      default -> false;
+    };
+  }
+
+  private void emitExit(Stub stub) {
+    Site site = new Site(Site.Kind.EXIT, translation);
+    site.target = stub.target;
+    int patch = stub.jumps.getFirst();
+    if (!stub.saved || stub.refund != 0) {
+      e.bindHere(patch);
+      if (!stub.saved) {
+        saveFlags(stub.host, stub.again, stub.setter);
+      }
+      if (stub.refund != 0) {
+        e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, stub.refund);
+      }
+      patch = e.jump();
+    }
+    e.bindHere(patch);
+    site.patch = e.address(patch);
+    site.unlinked = e.address(e.position());
+    translation.exits.add(site);
+    leave(owner.add(site));
+  }
+}

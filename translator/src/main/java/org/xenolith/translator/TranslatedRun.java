@@ -1,0 +1,112 @@
+package org.xenolith.translator;
+
+import org.xenolith.cpu.Block;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Engine;
+import org.xenolith.isa.Instruction;
+
+/** Runs the translations of a {@link Translator} for one processor. */
+final class TranslatedRun implements Engine {
+  /** So often a block is interpreted before it is translated. */
+  private static final int EARNED = 30;
+
+  private final Translator translator;
+  private final State state;
+
+  /** The exit at which machine code was left last, if the block at its target is the next to run; or null. */
+  private Site pending;
+
+  /** Machine code was left last at an indirect jump, whose target is the next to run. */
+  private boolean indirect;
+
+  TranslatedRun(Translator translator, State state) {
+    this.translator = translator;
+    this.state = state;
+    Native.putLong(state.base + State.JUMPS, translator.jumpTable());
+  }
+
+  @Override
+  public boolean run(Cpu cpu, Block b, long until) {
+    Site exit = pending;
+    boolean jumped = indirect;
+    pending = null;
+    indirect = false;
+    b.runs++;
+    Translation t = Translator.entry(b);
+    if (t == null) {
+      if (b.runs < EARNED || !Trace.suits(b)) {
+        return false;
+      }
+      t = translator.translate(b);
+    }
+    long left = until - cpu.clock.now;
+    if (left < t.instructions || cpu.mmu.tables() == 0) {
+      return false;
+    }
+    if (exit != null && exit.target == b.va) {
+      translator.link(exit, t);
+    }
+    if (jumped) {
+      translator.enterJump(t);
+    }
+    enter(cpu, t, (int) Math.min(left, Integer.MAX_VALUE));
+    return true;
+  }
+
+  private void enter(Cpu cpu, Translation t, int budget) {
+    long start = cpu.clock.now;
+    long retired = cpu.retired;
+    state.load(cpu);
+    state.budget(budget);
+    long code = t.entry;
+    while (true) {
+      Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
+      state.store(cpu);
+      if (site.kind != Site.Kind.INSTRUCTION) {
+        int done = budget - state.budget();
+        cpu.clock.now = start + done;
+        cpu.retired = retired + done;
+        if (site.kind == Site.Kind.EXIT) {
+          cpu.rip = site.target;
+          pending = site;
+        } else {
+          cpu.rip = site.translation.first().va;
+        }
+        return;
+      }
+      // The interpreter runs one instruction. The clock stands where its block began.
+      int done = budget - (state.budget() + site.refund);
+      cpu.clock.now = start + done;
+      cpu.retired = retired + done;
+      Block b = site.block;
+      int k = site.place;
+      long changes = cpu.mmu.changes();
+      boolean goesOn = cpu.interpret(b, k, k + 1);
+      if (!goesOn) {
+        return;
+      }
+      boolean last = k + 1 == b.instructions.length;
+      if (cpu.mmu.changes() != changes && !last) {
+        // What is fetched next is looked up anew, but not before the interpreter would: at the end of the block.
+        cpu.clock.now = start + done;
+        cpu.retired = retired + done;
+        cpu.interpret(b, k + 1, b.instructions.length);
+        return;
+      }
+      if (site.resume == 0 || cpu.clock.now != start + done + k + 1 || last && (cpu.rip != b.next || cpu.mmu.changes() != changes)) {
+        Instruction i = b.instructions[k];
+        indirect = last && isIndirect(i);
+        return;
+      }
+      state.load(cpu);
+      code = site.resume;
+    }
+  }
+
+  private static boolean isIndirect(Instruction i) {
+    return switch (i.mnemonic) {
+      case RET, CALL, JMP -> true;
+      default -> false;
+    };
+  }
+}

@@ -1,0 +1,34 @@
+package org.xenolith.translator;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.cpu.Block;
+
+/** A trace in machine code. */
+final class Translation {
+  /** Its blocks, that at its entry first. Once one is dropped, the translation is. */
+  final List<Block> blocks;
+
+  /** Instructions that it takes from the budget at its entry. */
+  final int instructions;
+
+  /** Address of its machine code. */
+  long entry;
+
+  /** False once it is dropped. */
+  boolean valid = true;
+
+  /** Its exits, and those of others that lead here. */
+  final List<Site> exits = new ArrayList<>();
+
+  final List<Site> incoming = new ArrayList<>();
+
+  Translation(List<Block> blocks, int instructions) {
+    this.blocks = blocks;
+    this.instructions = instructions;
+  }
+
+  Block first() {
+    return blocks.getFirst();
+  }
+}

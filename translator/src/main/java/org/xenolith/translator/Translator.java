@@ -1,0 +1,237 @@
+package org.xenolith.translator;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.xenolith.cpu.Block;
+import org.xenolith.cpu.CodeCache;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.GuestMemory;
+
+/**
+ * The translations of a machine, shared by its processors: makes them, links them to one another, and drops them when their code changes. Code
+ * space is bounded: when it is full, all translations are dropped.
+ */
+final class Translator {
+  private static final long CODE_BYTES = 64L << 20;
+
+  /** The most that one translation takes; so much is left when a translation is begun. */
+  private static final int MOST_BYTES = 1 << 18;
+
+  private static final long PAGE = -GuestMemory.FRAME_SIZE;
+
+  private final Arena arena;
+  private final MemorySegment memory;
+  private final TraceTranslator traces = new TraceTranslator(this);
+  private final JumpCache jumps;
+
+  private Site[] sites = new Site[1024];
+  private int siteCount;
+
+  private long free;
+  private final long firstFree;
+  private final long enterCode, leaveCode;
+  private final MemorySegment enter;
+
+  private final List<Translation> live = new ArrayList<>();
+
+  /** Statistics: translations made, instructions in them, translations dropped, times that all were dropped. */
+  private long made, instructions, dropped, cleared;
+
+  private Translator(Arena arena, MemorySegment memory, CodeCache code) {
+    this.arena = arena;
+    this.memory = memory;
+    jumps = new JumpCache(arena);
+    Emitter e = traces.emitter();
+    enterCode = memory.address();
+    free = enterCode;
+    e.begin(free);
+    Stubs.enter(e);
+    place(e);
+    leaveCode = free;
+    e.begin(free);
+    Stubs.leave(e);
+    place(e);
+    firstFree = free;
+    enter = MemorySegment.ofAddress(enterCode);
+    code.onDrop(this::dropped);
+  }
+
+  /**
+   * A translator for the processors that share {@code code}, or null where there can be none: the host is not x86-64, or refuses memory that is
+   * writable and executable. Its memory is given back when the garbage collector finds it.
+   */
+  static Translator make(CodeCache code) {
+    String host = System.getProperty("os.arch");
+    if (!host.equals("amd64") && !host.equals("x86_64") || !System.getProperty("os.name").equals("Linux")) {
+      return null;
+    }
+    Arena arena = Arena.ofAuto();
+    MemorySegment memory = ExecutableMemory.map(CODE_BYTES, arena);
+    return memory == null ? null : new Translator(arena, memory, code);
+  }
+
+  /** Lets a processor run translations. */
+  void attach(Cpu cpu) {
+    cpu.engine = new TranslatedRun(this, new State(arena));
+  }
+
+  /** Translations made, instructions in them, translations dropped, times that all were dropped for want of space. */
+  long[] statistics() {
+    return new long[] {made, instructions, dropped, cleared, free - firstFree};
+  }
+
+  // ---- For machine code and its callers ----
+
+  MemorySegment enterCode() {
+    return enter;
+  }
+
+  long leaveCode() {
+    return leaveCode;
+  }
+
+  long jumpTable() {
+    return jumps.address;
+  }
+
+  Site site(int number) {
+    return sites[number];
+  }
+
+  int add(Site site) {
+    if (siteCount == sites.length) {
+      sites = Arrays.copyOf(sites, 2 * siteCount);
+    }
+    sites[siteCount] = site;
+    return siteCount++;
+  }
+
+  // ---- Making ----
+
+  /** Translates what begins with a block. Not while machine code is to be resumed. */
+  Translation translate(Block first) {
+    if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
+      clear();
+    }
+    Translation t = traces.translate(Trace.from(first), free);
+    place(traces.emitter());
+    for (Block b : t.blocks) {
+      b.translation = new Use(t, (Use) b.translation);
+    }
+    live.add(t);
+    made++;
+    instructions += t.instructions;
+    return t;
+  }
+
+  private void place(Emitter e) {
+    Native.put(free, e.bytes(), e.position());
+    free += e.position() + 15 & -16;
+  }
+
+  /** The translations that a block is in, a list; the one that begins with it is {@link #entry}. */
+  static final class Use {
+    final Translation translation;
+    final Use next;
+
+    Use(Translation translation, Use next) {
+      this.translation = translation;
+      this.next = next;
+    }
+  }
+
+  /** The translation that begins with a block, or null. */
+  static Translation entry(Block b) {
+    for (Use use = (Use) b.translation; use != null; use = use.next) {
+      if (use.translation.valid && use.translation.first() == b) {
+        return use.translation;
+      }
+    }
+    return null;
+  }
+
+  /** Lets indirect jumps find a translation. */
+  void enterJump(Translation t) {
+    jumps.enter(t);
+  }
+
+  /** Lets an exit lead to a translation, which was found at its target just now. */
+  void link(Site exit, Translation to) {
+    Translation from = exit.translation;
+    if (!from.valid || exit.linked != null) {
+      return;
+    }
+    boolean samePage = (from.first().va & PAGE) == (to.first().va & PAGE);
+    if (samePage && (from.first().host & PAGE) != (to.first().host & PAGE)) {
+      return;
+    }
+    long target = to.entry;
+    if (!samePage) {
+      if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
+        return;
+      }
+      Emitter e = traces.emitter();
+      e.begin(free);
+      Stubs.otherPage(e, to.first().va & PAGE, to.first().host & PAGE, to.entry, exit.unlinked);
+      target = free;
+      place(e);
+    }
+    patch(exit, target);
+    exit.linked = to;
+    to.incoming.add(exit);
+  }
+
+  private static void patch(Site exit, long target) {
+    Native.putInt(exit.patch, Math.toIntExact(target - (exit.patch + 4)));
+  }
+
+  // ---- Dropping ----
+
+  private void dropped(Block b) {
+    for (Use use = (Use) b.translation; use != null; use = use.next) {
+      if (use.translation.valid) {
+        drop(use.translation);
+      }
+    }
+    b.translation = null;
+  }
+
+  private void drop(Translation t) {
+    t.valid = false;
+    dropped++;
+    jumps.forget(t);
+    for (Site exit : t.incoming) {
+      if (exit.linked == t) {
+        patch(exit, exit.unlinked);
+        exit.linked = null;
+      }
+    }
+    t.incoming.clear();
+    for (Site exit : t.exits) {
+      if (exit.linked != null) {
+        exit.linked.incoming.remove(exit);
+        exit.linked = null;
+      }
+    }
+  }
+
+  /** Drops all translations; their blocks must be run some more times to be translated again. */
+  private void clear() {
+    for (Translation t : live) {
+      t.valid = false;
+      for (Block b : t.blocks) {
+        b.translation = null;
+        b.runs = 0;
+      }
+    }
+    live.clear();
+    jumps.clear();
+    Arrays.fill(sites, 0, siteCount, null);
+    siteCount = 0;
+    free = firstFree;
+    cleared++;
+  }
+}
