@@ -262,6 +262,11 @@ public final class KernelImage {
     return symbols;
   }
 
+  /** The image's tables for unwinding stacks, if it has them. */
+  public Optional<Orc> orc() {
+    return Orc.find(elf, release().orElse(""));
+  }
+
   /** The GNU build id in hexadecimal. */
   public Optional<String> buildId() {
     return elf.buildId();

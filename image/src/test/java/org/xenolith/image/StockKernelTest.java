@@ -41,4 +41,17 @@ class StockKernelTest {
     assertThat(image.banner().orElseThrow()).startsWith("Linux version " + image.release().orElseThrow());
     assertThat(image.buildId().orElseThrow()).hasSize(40);
   }
+
+  @Test
+  void everyFunctionCanBeUnwoundAtItsFirstInstruction() {
+    Orc orc = image.orc().orElseThrow();
+    Symbols symbols = image.symbols();
+    for (String name : new String[] {"do_sys_open", "vfs_read", "schedule", "xen_mc_flush"}) {
+      Orc.Hint hint = orc.at(symbols.address(name).orElseThrow()).orElseThrow();
+      assertThat(hint).as(name).isEqualTo(new Orc.Hint(Orc.Kind.CALL, Orc.SP, 8, Orc.UNDEFINED, 0));
+    }
+    for (int i = 1; i < orc.size(); i++) {
+      assertThat(orc.address(i)).isGreaterThanOrEqualTo(orc.address(i - 1));
+    }
+  }
 }
