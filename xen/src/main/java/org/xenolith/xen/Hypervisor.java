@@ -24,6 +24,9 @@ public final class Hypervisor {
   /** The table of hypercalls. Each part of Xen adds its own. */
   public final Hypercalls hypercalls = new Hypercalls(this);
 
+  /** The vcpu whose turn it is, or null before the first. */
+  public Vcpu current;
+
   /** Running domains. */
   public final List<Domain> domains = new ArrayList<>();
 

@@ -11,6 +11,9 @@ public interface Observer {
   /** Xen refused an operation; see {@link Breach}. */
   default void breach(Vcpu vcpu, Breach breach) {}
 
+  /** Something happened to a frame that is watched ({@link org.xenolith.xen.mm.FrameTable#watch}); by no vcpu while a domain is built. */
+  default void frame(Vcpu vcpu, FrameEvent event) {}
+
   /** A fault or trap was delivered to the guest. */
   default void fault(Vcpu vcpu, int vector, int errorCode, long address) {}
 

@@ -16,11 +16,13 @@ final class EntryUpdates {
   private final GuestMemory memory;
   private final PageTables tables;
   private final Refusals refusals;
+  private final FrameLog log;
 
-  EntryUpdates(Hypervisor xen, PageTables tables, Refusals refusals) {
+  EntryUpdates(Hypervisor xen, PageTables tables, Refusals refusals, FrameLog log) {
     this.memory = xen.memory;
     this.tables = tables;
     this.refusals = refusals;
+    this.log = log;
   }
 
   /**
@@ -63,6 +65,7 @@ final class EntryUpdates {
       tables.checkAbsent(level, tableMfn, slot, wanted);
     }
     write(pa, old, entry, preserveAd);
+    log.entry(level, tableMfn, slot, old, entry);
     if (level == L1) {
       tables.putFromL1(old);
     } else {

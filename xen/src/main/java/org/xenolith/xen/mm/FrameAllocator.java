@@ -2,6 +2,7 @@ package org.xenolith.xen.mm;
 
 import java.util.BitSet;
 import org.xenolith.xen.Domain;
+import org.xenolith.xen.FrameEvent;
 
 /**
  * Frames without an owner, and handing them out. The lowest fitting frames are taken first, so a run repeats exactly.
@@ -9,12 +10,14 @@ import org.xenolith.xen.Domain;
 final class FrameAllocator {
   private final FrameTable frames;
   private final TlbFlushes tlb;
+  private final FrameLog log;
   private final BitSet free;
   private int hint;
 
-  FrameAllocator(FrameTable frames, TlbFlushes tlb) {
+  FrameAllocator(FrameTable frames, TlbFlushes tlb, FrameLog log) {
     this.frames = frames;
     this.tlb = tlb;
+    this.log = log;
     this.free = new BitSet(Math.toIntExact(frames.frames()));
   }
 
@@ -77,6 +80,7 @@ final class FrameAllocator {
       frames.setOwner(mfn, domain.id);
       frames.setCount(mfn, 1);
       frames.set(mfn, FrameTable.ALLOCATED);
+      log.frame(FrameEvent.Kind.GIVEN, mfn);
     }
     domain.totalPages += 1L << order;
   }
@@ -85,7 +89,7 @@ final class FrameAllocator {
   void release(long mfn) {
     frames.setOwner(mfn, FrameTable.NOBODY);
     frames.setType(mfn, FrameTable.NONE);
-    frames.clear(mfn, 0xff);
+    frames.clear(mfn, FrameTable.ALL_STATES);
     tlb.stamp(mfn);
     free.set((int) mfn);
     hint = (int) Math.min(hint, mfn);

@@ -37,6 +37,12 @@ public final class FrameTable {
   /** Xen's own frame, shared with the owner (PGC_xen_heap). */
   public static final int XEN_HEAP = 16;
 
+  /** An observer wants to know what happens to it. Stays when the frame changes hands. */
+  static final int WATCHED = 32;
+
+  /** What ends with an owner: all but {@link #WATCHED}. */
+  static final int ALL_STATES = VALIDATED | PINNED | BUSY | ALLOCATED | XEN_HEAP;
+
   /** Owners that are no domain's id (public header xen.h, DOMID_IO and DOMID_XEN), and nobody. */
   public static final int DOMID_IO = 0x7ff1, DOMID_XEN = 0x7ff2, NOBODY = -1;
 
@@ -131,6 +137,11 @@ public final class FrameTable {
 
   void clear(long mfn, int bits) {
     flags[(int) mfn] &= (byte) ~bits;
+  }
+
+  /** Has the observer told of all that happens to a frame from now on. */
+  public void watch(long mfn) {
+    set(mfn, WATCHED);
   }
 
   /**

@@ -33,7 +33,9 @@ public final class GrantMappings {
     }
     long old = memory.readLong(pa);
     long mark = mmu.xen().debugBuild ? Pte.GRANT : 0;
-    memory.writeLong(pa, Pte.adjust(L1, Pte.of(mfn, flags | mark)));
+    long entry = Pte.adjust(L1, Pte.of(mfn, flags | mark));
+    memory.writeLong(pa, entry);
+    mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, old, entry);
     mmu.types().tables().putFromL1(old);
     mmu.refusals().report(vcpu, 0);
     return true;
@@ -57,12 +59,14 @@ public final class GrantMappings {
       }
       moved = memory.readLong(pa);
       memory.writeLong(pa, 0);
+      mmu.log().unmapped(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, moved);
     }
     long pa = entryPa(vcpu, address, isEntry);
     long old = pa < 0 ? 0 : memory.readLong(pa);
     boolean same = Pte.present(old) && Pte.mfn(old) == mfn && (old & Pte.WRITABLE) != 0 == writable;
     if (same) {
       memory.writeLong(pa, moved);
+      mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, old, moved);
     } else {
       mmu.types().tables().putFromL1(moved);
       mmu.refusals().report(vcpu, 0);

@@ -8,6 +8,7 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.FrameEvent;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.GuestStruct;
 import org.xenolith.xen.Hypercall;
@@ -134,6 +135,7 @@ final class MmuextOp implements Hypercall {
       return -Errno.EINVAL;
     }
     frames.set(mfn, PINNED);
+    mmu.log().frame(FrameEvent.Kind.PINNED, mfn);
     return 0;
   }
 
@@ -152,6 +154,7 @@ final class MmuextOp implements Hypercall {
       return -Errno.EINVAL;
     }
     frames.clear(mfn, PINNED);
+    mmu.log().frame(FrameEvent.Kind.UNPINNED, mfn);
     types.putPageAndType(mfn);
     types.putPage(mfn);
     return 0;

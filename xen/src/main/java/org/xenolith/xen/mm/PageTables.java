@@ -39,13 +39,15 @@ final class PageTables {
   private final FrameTable frames;
   private final PageTypes types;
   private final Refusals refusals;
+  private final FrameLog log;
 
-  PageTables(Hypervisor xen, PageTypes types, Refusals refusals) {
+  PageTables(Hypervisor xen, PageTypes types, Refusals refusals, FrameLog log) {
     this.xen = xen;
     this.memory = xen.memory;
     this.frames = xen.frames;
     this.types = types;
     this.refusals = refusals;
+    this.log = log;
   }
 
   /** Whether a slot of a table is the guest's. */
@@ -269,6 +271,7 @@ final class PageTables {
       if (adjusted != entry) {
         memory.writeLong(pa, adjusted);
       }
+      log.mapped(level, tableMfn, slot, adjusted);
     }
     if (level == L4) {
       fillXenSlots(tableMfn, domid);
@@ -283,11 +286,14 @@ final class PageTables {
 
   private void giveUp(long tableMfn, int level, int slots) {
     for (int slot = slots - 1; slot >= 0; slot--) {
-      long entry = memory.readLong(slotPa(tableMfn, slot));
-      if (level == L1) {
-        putFromL1(entry);
-      } else if (guestSlot(level, slot)) {
-        putFromTable(entry, tableMfn);
+      if (guestSlot(level, slot)) {
+        long entry = memory.readLong(slotPa(tableMfn, slot));
+        log.unmapped(level, tableMfn, slot, entry);
+        if (level == L1) {
+          putFromL1(entry);
+        } else {
+          putFromTable(entry, tableMfn);
+        }
       }
     }
   }

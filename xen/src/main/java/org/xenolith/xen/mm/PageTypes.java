@@ -10,6 +10,7 @@ import static org.xenolith.xen.mm.FrameTable.WRITABLE;
 
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.FrameEvent;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.rules.Rule;
 
@@ -25,16 +26,18 @@ final class PageTypes {
   private final FrameAllocator allocator;
   private final TlbFlushes tlb;
   private final Refusals refusals;
+  private final FrameLog log;
   private final PageTables tables;
   private final DescriptorChecks descriptors;
 
-  PageTypes(Hypervisor xen, FrameAllocator allocator, TlbFlushes tlb, Refusals refusals) {
+  PageTypes(Hypervisor xen, FrameAllocator allocator, TlbFlushes tlb, Refusals refusals, FrameLog log) {
     this.xen = xen;
     this.frames = xen.frames;
     this.allocator = allocator;
     this.tlb = tlb;
     this.refusals = refusals;
-    this.tables = new PageTables(xen, this, refusals);
+    this.log = log;
+    this.tables = new PageTables(xen, this, refusals, log);
     this.descriptors = new DescriptorChecks(xen.memory, refusals);
   }
 
@@ -91,6 +94,7 @@ final class PageTypes {
       owner.totalPages--;
     }
     xen.mmu.m2p().set(mfn, FrameTable.INVALID_PFN);
+    log.frame(FrameEvent.Kind.FREED, mfn);
     allocator.release(mfn);
   }
 
@@ -137,6 +141,7 @@ final class PageTypes {
     }
     frames.setTypeCount(mfn, 1);
     if (frames.is(mfn, VALIDATED)) {
+      log.frame(FrameEvent.Kind.USED, mfn);
       return 0;
     }
     if (current != type) {
@@ -150,6 +155,7 @@ final class PageTypes {
 
   private int validated(long mfn) {
     frames.set(mfn, VALIDATED);
+    log.frame(FrameEvent.Kind.USED, mfn);
     return 0;
   }
 
@@ -207,6 +213,7 @@ final class PageTypes {
         frames.clear(mfn, BUSY);
       }
       tlb.stamp(mfn);
+      log.frame(FrameEvent.Kind.UNUSED, mfn);
     }
     if (linear) {
       frames.setLinear(mfn, frames.linear(mfn) + 1);

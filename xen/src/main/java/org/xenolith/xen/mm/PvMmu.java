@@ -2,6 +2,7 @@ package org.xenolith.xen.mm;
 
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
+import org.xenolith.xen.FrameEvent;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Vcpu;
 
@@ -20,6 +21,7 @@ public final class PvMmu {
   private final Hypervisor xen;
   private final FrameTable frames;
   private final Refusals refusals;
+  private final FrameLog log;
   private final TlbFlushes tlb;
   private final FrameAllocator allocator;
   private final PageTypes types;
@@ -36,11 +38,12 @@ public final class PvMmu {
     this.xen = xen;
     this.frames = xen.frames;
     this.refusals = new Refusals(xen);
+    this.log = new FrameLog(xen);
     this.tlb = new TlbFlushes(frames);
-    this.allocator = new FrameAllocator(frames, tlb);
+    this.allocator = new FrameAllocator(frames, tlb, log);
     this.m2p = new MachineToPhys(xen.memory, frames);
-    this.types = new PageTypes(xen, allocator, tlb, refusals);
-    this.updates = new EntryUpdates(xen, types.tables(), refusals);
+    this.types = new PageTypes(xen, allocator, tlb, refusals, log);
+    this.updates = new EntryUpdates(xen, types.tables(), refusals, log);
     this.descriptors = new DescriptorTables(this);
     this.roots = new Roots(this);
     long io = Math.min(IO_FRAMES, frames.frames());
@@ -163,6 +166,7 @@ public final class PvMmu {
       throw new IllegalStateException("the initial page tables break rule " + refusals.text());
     }
     frames.set(mfn, FrameTable.PINNED);
+    log.frame(FrameEvent.Kind.PINNED, mfn);
     refusals.forgetAll();
   }
 
@@ -234,6 +238,10 @@ public final class PvMmu {
 
   Refusals refusals() {
     return refusals;
+  }
+
+  FrameLog log() {
+    return log;
   }
 
   TlbFlushes tlb() {

@@ -3,6 +3,7 @@ package org.xenolith.xen.mm;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.FrameEvent;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
 
@@ -71,8 +72,10 @@ public final class Roots {
         types.tables().showM2p(mfn);
       }
       vcpu.kernelRootMfn = mfn;
+      mmu.log().frame(FrameEvent.Kind.ROOT, mfn);
       load(vcpu);
       if (old != 0) {
+        mmu.log().frame(FrameEvent.Kind.NO_ROOT, old);
         types.putPageAndType(old);
       }
     }
@@ -99,8 +102,12 @@ public final class Roots {
       }
     }
     vcpu.userRootMfn = mfn;
+    if (mfn != 0) {
+      mmu.log().frame(FrameEvent.Kind.ROOT, mfn);
+    }
     load(vcpu);
     if (old != 0) {
+      mmu.log().frame(FrameEvent.Kind.NO_ROOT, old);
       types.putPageAndType(old);
     }
     flushRoots(vcpu);

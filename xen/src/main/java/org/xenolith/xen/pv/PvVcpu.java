@@ -92,6 +92,7 @@ public final class PvVcpu implements VcpuRunner {
   @Override
   public boolean run(long until) {
     vcpu.yielded = false;
+    xen.current = vcpu;
     while (true) {
       if (!entry.returnToGuest()) {
         return false;

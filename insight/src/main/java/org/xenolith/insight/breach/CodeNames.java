@@ -1,0 +1,49 @@
+package org.xenolith.insight.breach;
+
+import java.util.Optional;
+import org.xenolith.image.KernelImage;
+import org.xenolith.image.Orc;
+import org.xenolith.image.Symbols;
+
+/** What an image knows of its code: names, and how to unwind. Looked up when first asked for: most runs never ask. */
+public final class CodeNames {
+  private final KernelImage image;
+  private Symbols symbols;
+  private Optional<Orc> orc;
+
+  public CodeNames(KernelImage image) {
+    this.image = image;
+  }
+
+  Optional<Orc> orc() {
+    if (orc == null) {
+      orc = image.orc();
+    }
+    return orc;
+  }
+
+  private Symbols symbols() {
+    if (symbols == null) {
+      symbols = image.symbols();
+    }
+    return symbols;
+  }
+
+  /** Whether an address is code of the image that has a name. */
+  boolean isCode(long va) {
+    int index = symbols().indexOf(va);
+    char type = index < 0 ? '?' : symbols().type(index);
+    return type == 'T' || type == 't' || type == 'W' || type == 'w';
+  }
+
+  /** The name of the function that an address belongs to, without offset; empty where there is none. */
+  String function(long va) {
+    int index = symbols().indexOf(va);
+    return index < 0 ? "" : symbols().name(index);
+  }
+
+  /** An address as Linux prints it, {@code name+0x12/0x80}, or in hex. */
+  String place(long va) {
+    return symbols().nearest(va).map(Symbols.Place::toString).orElseGet(() -> "0x%x".formatted(va));
+  }
+}

@@ -1,0 +1,166 @@
+package org.xenolith.insight.breach;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
+import org.xenolith.isa.OperandKind;
+import org.xenolith.xen.Breach;
+import org.xenolith.xen.FrameEvent;
+import org.xenolith.xen.Hypervisor;
+import org.xenolith.xen.Observer;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.pv.PvMachine;
+
+/**
+ * Repeats a run in which rules were broken, and records what nobody could know the first time was wanted: the history of the frames
+ * concerned, and for calls that a guest had gathered into lists the stack at the moment when the entry was written.
+ */
+final class Replay implements Observer {
+  /** Instructions before a broken rule in which its list is thought to have been written; one that was written before is not found. */
+  private static final long WINDOW = 3_000_000;
+
+  private static final int ENTRY_BYTES = 64, WORD_BYTES = 8;
+
+  private final CodeNames names;
+  private final Unwinder unwinder;
+  private final List<Incident> incidents;
+  private final Map<Long, FrameHistory> histories = new HashMap<>();
+  private final List<List<StackFrame>> queued = new ArrayList<>();
+  private Hypervisor xen;
+  private PvMachine machine;
+  private int next;
+  private boolean tracing;
+
+  private Replay(CodeNames names, List<Incident> incidents) {
+    this.names = names;
+    this.unwinder = new Unwinder(names);
+    this.incidents = incidents;
+    incidents.forEach(i -> queued.add(List.of()));
+  }
+
+  /**
+   * Repeats a run up to the last of the incidents.
+   *
+   * @param machines makes the very same machine again, for this observer
+   * @throws IllegalStateException if the run does not repeat
+   */
+  static Replay of(CodeNames names, List<Incident> incidents, Function<Observer, PvMachine> machines) {
+    Replay replay = new Replay(names, incidents);
+    try (PvMachine machine = machines.apply(replay)) {
+      replay.run(machine);
+    }
+    return replay;
+  }
+
+  private void run(PvMachine repeated) {
+    machine = repeated;
+    xen = machine.xen();
+    TableMap tables = new TableMap(machine.domain().vcpus.getFirst());
+    for (Incident i : incidents) {
+      long mfn = i.breach().mfn();
+      if (xen.frames.valid(mfn) && !histories.containsKey(mfn)) {
+        FrameHistory history = new FrameHistory();
+        history.start(xen.frames.describe(mfn));
+        FrameUse.of(xen, tables, mfn).forEach(use -> history.start("named by " + Decoding.slot(use.slot(), use.va())));
+        histories.put(mfn, history);
+        xen.frames.watch(mfn);
+      }
+    }
+    traceIfNear(0);
+    machine.run(Long.MAX_VALUE);
+    if (next < incidents.size()) {
+      throw new IllegalStateException("the run did not repeat: what happened at count %d did not happen again, the end came at %d"
+          .formatted(incidents.get(next).count(), machine.virtualNanoseconds()));
+    }
+  }
+
+  /** The history of the frame of an incident; empty where it concerned none. */
+  FrameHistory history(Incident incident) {
+    return histories.getOrDefault(incident.breach().mfn(), new FrameHistory()).until(incident.count());
+  }
+
+  /** The stack at the time when the refused entry of a list was written; empty if it was no list, or was not found. */
+  List<StackFrame> queued(int incident) {
+    return queued.get(incident);
+  }
+
+  @Override
+  public void frame(Vcpu vcpu, FrameEvent event) {
+    FrameHistory history = histories.get(event.mfn());
+    if (history == null || next == incidents.size()) {
+      return;
+    }
+    if (vcpu == null) {
+      history.add(0, event, "the domain's builder");
+      return;
+    }
+    List<StackFrame> stack = unwinder.unwind(vcpu.cpu);
+    int guilty = stack.indexOf(Guilty.of(stack));
+    StringBuilder by = new StringBuilder();
+    for (StackFrame f : stack.subList(guilty, Math.min(stack.size(), guilty + 3))) {
+      by.append(by.isEmpty() ? "" : " < ").append(f.place());
+    }
+    history.add(vcpu.cpu.clock.now, event, by.toString());
+  }
+
+  @Override
+  public void hypercall(Vcpu vcpu, int number, long[] args, long result) {
+    traceIfNear(vcpu.cpu.clock.now);
+  }
+
+  /** Looks at every instruction while the next list may be being written: stepping is slow. It begins and ends with a hypercall. */
+  private void traceIfNear(long count) {
+    boolean wanted = next < incidents.size() && list(incidents.get(next)) && count >= incidents.get(next).count() - WINDOW;
+    if (wanted != tracing) {
+      tracing = wanted;
+      machine.cpus().forEach(cpu -> cpu.trace(wanted ? this::before : null));
+    }
+  }
+
+  private static boolean list(Incident i) {
+    Breach.Operation o = i.breach().operation();
+    return o != null && (o.batchSize() > 0 || o.request() >= 0);
+  }
+
+  /** An instruction is about to run: perhaps the store that completes the entry. */
+  private void before(Cpu cpu, Instruction i) {
+    if (next == incidents.size() || i.kind0 != OperandKind.MEM && i.kind0 != OperandKind.STRING_DESTINATION) {
+      return;
+    }
+    if (i.mnemonic == Mnemonic.CMP || i.mnemonic == Mnemonic.TEST || i.mnemonic == Mnemonic.CMPS || i.mnemonic == Mnemonic.SCAS) {
+      return;
+    }
+    Breach.Operation o = incidents.get(next).breach().operation();
+    boolean request = o.request() >= 0;
+    long start = request ? o.requestVa() : o.batchVa();
+    long bytes = request ? (long) WORD_BYTES * o.words().size() : ENTRY_BYTES;
+    long at;
+    long length;
+    if (i.kind0 == OperandKind.STRING_DESTINATION) {
+      boolean repeated = (i.prefixes & (Instruction.REP | Instruction.REPNE)) != 0;
+      at = cpu.r[Cpu.RDI];
+      length = repeated ? Math.min(cpu.r[Cpu.RCX], 4096) * Math.max(1, i.width) : i.width;
+    } else {
+      at = cpu.ea(i);
+      length = Math.max(i.memoryWidth, i.width);
+    }
+    if (at < start + bytes && at + length > start) {
+      queued.set(next, unwinder.unwind(cpu));
+    }
+  }
+
+  @Override
+  public void breach(Vcpu vcpu, Breach breach) {
+    if (next < incidents.size() && vcpu.cpu.clock.now == incidents.get(next).count() && breach.rule() == incidents.get(next).breach().rule()) {
+      next++;
+      if (next == incidents.size()) {
+        machine.stop();
+      }
+    }
+  }
+}
