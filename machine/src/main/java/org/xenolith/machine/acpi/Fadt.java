@@ -36,7 +36,7 @@ public final class Fadt {
     fadt.common(dsdt, LEGACY_DEVICES | NO_VGA | NO_MSI,
         WBINVD | PROC_C1 | NO_POWER_BUTTON | NO_SLEEP_BUTTON | NO_RTC_WAKE | TIMER_32 | RESET);
     ByteBuffer f = fadt.fields;
-    f.putInt(36, (int) facs).putLong(132, facs);
+    f.putInt(36, (int) facs);
     f.putShort(46, (short) interrupt);
     f.putInt(56, ports).putInt(64, ports + 4).putInt(76, ports + 8);
     f.put(88, (byte) 4).put(89, (byte) 2).put(91, (byte) 4);
