@@ -49,15 +49,20 @@ public final class Initramfs {
 
   /** One whose init prints {@code GUEST-READY} and what {@code uname -a} says, then powers off. */
   public static byte[] thatReportsReady(byte[] busybox) {
-    return make(busybox, READY);
+    return with(busybox, READY);
   }
 
   /** One whose init runs a shell on the console and powers off when the shell ends. */
   public static byte[] withShell(byte[] busybox) {
-    return make(busybox, SHELL);
+    return with(busybox, SHELL);
   }
 
-  private static byte[] make(byte[] busybox, String init) {
+  /**
+   * One with an init of the caller's.
+   *
+   * @param init a script for {@code /bin/busybox sh}; nothing is mounted yet
+   */
+  public static byte[] with(byte[] busybox, String init) {
     Initramfs archive = new Initramfs();
     try (CpioArchiveOutputStream cpio = archive.cpio) {
       for (String folder : new String[] {"bin", "dev", "proc", "root", "sys", "tmp"}) {
