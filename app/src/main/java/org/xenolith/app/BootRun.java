@@ -162,6 +162,7 @@ final class BootRun {
         outcome,
         end.kind() == RunOutcome.Kind.STOPPED && asked != null ? asked : end.reason(),
         machine.instructions(),
+        machine.cpus().stream().map(cpu -> new RunReport.Processor(cpu.retired, cpu.retiredInUserMode())).toList(),
         machine.virtualNanoseconds(),
         wallMs,
         ProcessMemory.peakBytes(),

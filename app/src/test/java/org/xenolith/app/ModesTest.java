@@ -79,6 +79,9 @@ class ModesTest {
     assertThat(log).contains("HASHES 32 " + hashOfZeros(32 * 4096)).contains("GUEST-READY Linux");
     assertThat(log).containsPattern("SLEPT 100[01]");
     assertThat(complaints(log)).isEmpty();
+    List<Long> user = userInstructions(summary(result));
+    double mean = user.stream().mapToLong(Long::longValue).average().orElseThrow();
+    assertThat(user).allSatisfy(count -> assertThat((double) count).isBetween(0.8 * mean, 1.2 * mean));
   }
 
   @ParameterizedTest
@@ -86,6 +89,12 @@ class ModesTest {
   void equalRunsHaveEqualDigests(String mode) throws Exception {
     assertThat(summary(boot(mode, 2, "--max-instructions", "400000000")).get("digest"))
         .isEqualTo(summary(boot(mode, 2, "--max-instructions", "400000000")).get("digest"));
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<Long> userInstructions(Map<String, Object> summary) {
+    List<Map<String, Object>> processors = (List<Map<String, Object>>) summary.get("processors");
+    return processors.stream().map(processor -> ((Number) processor.get("user_instructions")).longValue()).toList();
   }
 
   /** What a kernel says when the machine under it is not as it should be. */

@@ -153,6 +153,14 @@ public final class Cpu {
   /** Instructions retired by this processor. */
   public long retired;
 
+  /** Whether the guest's user mode runs: privilege level 3, or what the hypervisor that owns level 0 says. */
+  public boolean userMode;
+
+  /** What {@link #retiredInUserMode} is up to {@link #modeSince}, where the mode became {@link #countedUserMode}. */
+  private long userRetired, modeSince;
+
+  private boolean countedUserMode;
+
   private final Fault fault = new Fault();
   private Exit exit;
 
@@ -231,12 +239,14 @@ public final class Cpu {
     postponed = null;
     ended = false;
     refresh();
+    countMode();
     stop = exit != null || pendingDebug != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
     Block b = none;
     try {
       while (true) {
         if (stop) {
           stop = false;
+          countMode();
           if (endsAtBoundary(until)) {
             clock.now++;
             return exit;
@@ -296,6 +306,20 @@ public final class Cpu {
 
   private static final Exit INTERRUPT = new Exit.Interrupt(), NON_MASKABLE = new Exit.NonMaskable();
   private static final Exit BUDGET = new Exit.Budget();
+
+  /** Lets the instructions retired since the last change of mode count for the mode they ran in. */
+  private void countMode() {
+    if (userMode != countedUserMode) {
+      userRetired = retiredInUserMode();
+      modeSince = retired;
+      countedUserMode = userMode;
+    }
+  }
+
+  /** How many of the {@link #retired} instructions ran in user mode; exact between runs. */
+  public long retiredInUserMode() {
+    return userRetired + (countedUserMode ? retired - modeSince : 0);
+  }
 
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
   private void runBlock(Block b, int n) {
@@ -838,8 +862,13 @@ public final class Cpu {
    * CR4, EFER, CS, segment bases, debug registers or the flags AC and TF. {@link #run} calls it at its start.
    */
   public void refresh() {
-    if (!ownsRing0) {
+    if (ownsRing0) {
+      userMode = cpl == 3;
+    } else {
       cpl = selector[Instruction.CS] & 3;
+    }
+    if (userMode != countedUserMode) {
+      stop = true;
     }
     int code = segmentAccess[Instruction.CS];
     boolean long64 = (efer & EFER_LMA) != 0 && (code & ACCESS_L) != 0;

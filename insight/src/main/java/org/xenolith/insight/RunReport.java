@@ -14,6 +14,7 @@ import java.util.Map;
  * @param outcome how the run ended
  * @param reason why, in one line
  * @param instructions retired, a string instruction counted once
+ * @param processors how much of it each processor did
  * @param virtualNs the guest's time, in nanoseconds
  * @param wallMs the host's time, in milliseconds
  * @param peakRssBytes the most memory this process has held
@@ -33,6 +34,7 @@ public record RunReport(
     Outcome outcome,
     String reason,
     long instructions,
+    List<Processor> processors,
     long virtualNs,
     long wallMs,
     long peakRssBytes,
@@ -54,6 +56,14 @@ public record RunReport(
 
   /** Which kernel it was; build id and release are empty where the image does not say. */
   public record Kernel(String path, String buildId, String release) {}
+
+  /**
+   * A processor's share of the work.
+   *
+   * @param instructions retired
+   * @param userInstructions those of them in user mode
+   */
+  public record Processor(long instructions, long userInstructions) {}
 
   /**
    * Something the hypervisor refused.
@@ -81,6 +91,7 @@ public record RunReport(
     map.put("outcome", outcome.key());
     map.put("reason", reason);
     map.put("instructions", instructions);
+    map.put("processors", processors.stream().map(RunReport::toMap).toList());
     map.put("virtual_ns", virtualNs);
     map.put("wall_ms", wallMs);
     map.put("peak_rss_bytes", peakRssBytes);
@@ -92,6 +103,10 @@ public record RunReport(
     map.put("digest", digest);
     map.put("post_mortem", postMortem);
     return map;
+  }
+
+  private static Map<String, Object> toMap(Processor processor) {
+    return ordered("instructions", processor.instructions(), "user_instructions", processor.userInstructions());
   }
 
   private static Map<String, Object> toMap(Refusal refusal) {

@@ -56,6 +56,7 @@ public final class HtmlReport {
     if (!report.postMortem().isEmpty()) {
       page.append("<h2>The end</h2>\n<pre>%s</pre>\n".formatted(escaped(String.join("\n", report.postMortem()))));
     }
+    processors(report.processors());
     counts("Hypercalls", report.hypercalls());
     counts("Exits", report.exits());
     counts("Faults", report.faults());
@@ -79,6 +80,15 @@ public final class HtmlReport {
       page.append("<tr><td>%s</td><td>%s</td><td>%s</td><td>%d</td><td class=\"count\">%,d</td><td class=\"count\">%,d</td></tr>\n"
           .formatted(escaped(breach.rule()), escaped(breach.function()), escaped(breach.message()), breach.errno(),
               breach.instructions(), breach.times()));
+    }
+    page.append("</table>\n");
+  }
+
+  private void processors(List<RunReport.Processor> processors) {
+    page.append("<h2>Processors</h2>\n<table>\n<tr><th></th><th>instructions</th><th>in user mode</th></tr>\n");
+    for (int n = 0; n < processors.size(); n++) {
+      page.append("<tr><th scope=\"row\">%d</th><td class=\"count\">%,d</td><td class=\"count\">%,d</td></tr>\n"
+          .formatted(n, processors.get(n).instructions(), processors.get(n).userInstructions()));
     }
     page.append("</table>\n");
   }

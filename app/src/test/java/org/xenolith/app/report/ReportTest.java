@@ -86,6 +86,7 @@ class ReportTest {
         outcome,
         reason,
         3_000_000_000L,
+        List.of(new RunReport.Processor(3_000_000_000L, 1_000_000_000L)),
         3_100_000_000L,
         60_000,
         700L << 20,

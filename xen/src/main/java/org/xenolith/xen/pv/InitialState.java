@@ -87,9 +87,11 @@ final class InitialState {
       return result;
     }
     v.kernelMode = kernel;
+    v.cpu.userMode = !kernel;
     result = mmu.roots().install(v, c.getLong(CTRLREG + 24) >>> 12, userRoot);
     if (result != 0) {
       v.kernelMode = true;
+      v.cpu.userMode = false;
       mmu.descriptors().dropGdt(v);
       return result;
     }

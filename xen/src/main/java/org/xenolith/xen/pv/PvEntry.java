@@ -204,6 +204,7 @@ public final class PvEntry {
     cpu.segmentBase[Instruction.GS] = cpu.kernelGsBase;
     cpu.kernelGsBase = gs;
     vcpu.kernelMode = !vcpu.kernelMode;
+    cpu.userMode = !vcpu.kernelMode;
     cpu.cr3 = vcpu.rootMfn() << GuestMemory.FRAME_SHIFT;
     cpu.refresh();
   }
