@@ -9,27 +9,28 @@ import org.xenolith.isa.Feature;
 
 /**
  * The one processor model so far: AuthenticAMD family 15, model 107, stepping 1, the generation of QEMU's {@code qemu64}, so that kernels
- * choose the same mitigations on both; and x86-64-v2 with what goes with it. CPUID leaves by the AMD64 APM volume 3, appendix E.
+ * choose the same mitigations on both; and x86-64-v2 with what goes with it. CPUID leaves by the AMD64 APM volume 3, appendix E. A machine
+ * has one package, each of whose cores is a processor with the APIC identifier {@link Cpu#apicId}.
  *
  * <table>
  * <caption>CPUID</caption>
  * <tr><th>leaf<th>eax<th>ebx<th>ecx<th>edx
  * <tr><td>0<td>highest leaf, 7<td colspan=3>AuthenticAMD
- * <tr><td>1<td>signature<td>CLFLUSH of 64 bytes, one thread, APIC id 0
- *   <td>SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT
- *   <td>FPU DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2
- * <tr><td>7.0<td>0<td>SMEP SMAP<td>0<td>0
+ * <tr><td>1<td>signature<td>CLFLUSH of 64 bytes, number of cores, APIC id
+ *   <td>SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline
+ *   <td>FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, HTT with several cores
+ * <tr><td>7.0<td>0<td>FSGSBASE TSC_ADJUST SMEP INVPCID SMAP<td>0<td>0
  * <tr><td>8000_0000<td>highest leaf, 8000_0008<td colspan=3>AuthenticAMD
- * <tr><td>8000_0001<td>signature<td>0<td>LAHF_LM<td>SYSCALL NX PAGE1GB RDTSCP LM, and those of leaf 1 that AMD repeats
+ * <tr><td>8000_0001<td>signature<td>0<td>LAHF_LM, CmpLegacy with several cores<td>SYSCALL NX PAGE1GB RDTSCP LM, and those of leaf 1 that AMD repeats
  * <tr><td>8000_0002 to 4<td colspan=4>name
  * <tr><td>8000_0005, 6<td colspan=4>caches: 64 KiB L1 twice, 512 KiB L2
  * <tr><td>8000_0007<td>0<td>0<td>0<td>invariant TSC
- * <tr><td>8000_0008<td>40 bits physical, 48 bits linear<td>0<td>one core<td>0
+ * <tr><td>8000_0008<td>40 bits physical, 48 bits linear<td>0<td>number of cores<td>0
  * </table>
  *
  * <p>All other leaves are 0. Not offered, and so absent from CPUID and #UD as instructions: LA57, FRED, CET, PKU, XSAVE and all that needs
- * it, x2APIC, MONITOR, performance counters, RDRAND, RDSEED, PCID, INVPCID, FSGSBASE, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA,
- * CLFLUSHOPT, CLWB, RDPID; nor machine checks and MTRRs, which have no registers here. PREFETCH and PREFETCHW come with LM (APM volume 3).
+ * it, MONITOR, performance counters, RDRAND, RDSEED, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA, CLFLUSHOPT, CLWB, RDPID, VME.
+ * PREFETCH and PREFETCHW come with LM (APM volume 3).
  */
 public final class AmdModel implements ProcessorModel {
   /** CPUID 1 eax: extended model 6, family 15, model 11, stepping 1. */
@@ -42,16 +43,18 @@ public final class AmdModel implements ProcessorModel {
       EnumSet.of(
           Feature.BASE, Feature.LONG_MODE, Feature.CMOV, Feature.CX8, Feature.CX16, Feature.LAHF, Feature.POPCNT, Feature.SYSCALL,
           Feature.SEP, Feature.MSR, Feature.TSC, Feature.RDTSCP, Feature.SMAP, Feature.CLFSH, Feature.PREFETCHW, Feature.X87, Feature.MMX,
-          Feature.FXSR, Feature.SSE, Feature.SSE2, Feature.SSE3, Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2);
+          Feature.FXSR, Feature.FSGSBASE, Feature.INVPCID, Feature.SSE, Feature.SSE2, Feature.SSE3, Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2);
 
-  /** FPU DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2. */
-  private static final int LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 8, 9, 11, 13, 15, 16, 17, 19, 23, 24, 25, 26);
+  /** FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2. */
+  private static final int LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 
-  /** SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT. */
-  private static final int LEAF1_ECX = bits(0, 9, 13, 19, 20, 23);
+  private static final int HTT = bits(28);
 
-  /** SMEP SMAP. */
-  private static final int LEAF7_EBX = bits(7, 20);
+  /** SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline. */
+  private static final int LEAF1_ECX = bits(0, 9, 13, 17, 19, 20, 21, 23, 24);
+
+  /** FSGSBASE TSC_ADJUST SMEP INVPCID SMAP. */
+  private static final int LEAF7_EBX = bits(0, 1, 7, 10, 20);
 
   /** The bits of leaf 1's edx that AMD repeats in leaf 8000_0001. */
   private static final int REPEATED = 0x0183_f3ff;
@@ -62,8 +65,27 @@ public final class AmdModel implements ProcessorModel {
   /** LAHF_LM. */
   private static final int EXTENDED_ECX = bits(0);
 
+  private static final int CMP_LEGACY = bits(1);
+
   private static final int[] NAME = words("Xenolith Virtual CPU", 12);
   private static final int[] VENDOR = words("AuthenticAMD", 3);
+
+  private final int cores;
+
+  /** A machine with one processor. */
+  public AmdModel() {
+    this(1);
+  }
+
+  /**
+   * @param processors how many processors the machine has, 1 to 255
+   */
+  public AmdModel(int processors) {
+    if (processors < 1 || processors > 255) {
+      throw new IllegalArgumentException(processors + " processors");
+    }
+    this.cores = processors;
+  }
 
   private static int bits(int... numbers) {
     int mask = 0;
@@ -92,13 +114,13 @@ public final class AmdModel implements ProcessorModel {
   }
 
   @Override
-  public void cpuid(int leaf, int subleaf, int[] result) {
+  public void cpuid(Cpu cpu, int leaf, int subleaf, int[] result) {
     switch (leaf) {
       case 0 -> set(result, 7, VENDOR[0], VENDOR[2], VENDOR[1]);
-      case 1 -> set(result, SIGNATURE, 1 << 16 | 64 / 8 << 8, LEAF1_ECX, LEAF1_EDX);
+      case 1 -> set(result, SIGNATURE, cpu.apicId << 24 | cores << 16 | 64 / 8 << 8, LEAF1_ECX, LEAF1_EDX | (cores > 1 ? HTT : 0));
       case 7 -> set(result, 0, subleaf == 0 ? LEAF7_EBX : 0, 0, 0);
       case 0x8000_0000 -> set(result, 0x8000_0008, VENDOR[0], VENDOR[2], VENDOR[1]);
-      case 0x8000_0001 -> set(result, SIGNATURE, 0, EXTENDED_ECX, EXTENDED_EDX);
+      case 0x8000_0001 -> set(result, SIGNATURE, 0, EXTENDED_ECX | (cores > 1 ? CMP_LEGACY : 0), EXTENDED_EDX);
       case 0x8000_0002, 0x8000_0003, 0x8000_0004 -> {
         int at = (leaf - 0x8000_0002) * 4;
         set(result, NAME[at], NAME[at + 1], NAME[at + 2], NAME[at + 3]);
@@ -108,9 +130,14 @@ public final class AmdModel implements ProcessorModel {
       // No L2 TLB; 512 KiB, 16 ways, lines of 64 bytes; no L3.
       case 0x8000_0006 -> set(result, 0, 0, 0x0200_8140, 0);
       case 0x8000_0007 -> set(result, 0, 0, 0, bits(8));
-      case 0x8000_0008 -> set(result, PHYSICAL_BITS | LINEAR_BITS << 8, 0, 0, 0);
+      case 0x8000_0008 -> set(result, PHYSICAL_BITS | LINEAR_BITS << 8, 0, coreIdBits() << 12 | cores - 1, 0);
       default -> set(result, 0, 0, 0, 0);
     }
+  }
+
+  /** Bits of an APIC identifier that number the cores of a package. */
+  private int coreIdBits() {
+    return 32 - Integer.numberOfLeadingZeros(cores - 1);
   }
 
   private static void set(int[] result, int eax, int ebx, int ecx, int edx) {

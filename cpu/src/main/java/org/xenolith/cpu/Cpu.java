@@ -26,8 +26,9 @@ public final class Cpu {
   public static final long CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_WP = 0x10000, CR0_AM = 0x40000,
       CR0_PG = 0x80000000L;
 
-  public static final long CR4_TSD = 4, CR4_DE = 8, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_SMEP = 0x100000;
-  public static final long CR4_SMAP = 0x200000;
+  public static final long CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100,
+      CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_FSGSBASE = 0x10000, CR4_PCIDE = 0x20000, CR4_OSXSAVE = 0x40000,
+      CR4_SMEP = 0x100000, CR4_SMAP = 0x200000;
 
   public static final long EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800;
 
@@ -65,6 +66,12 @@ public final class Cpu {
   public long cr0, cr2, cr3, cr4, efer;
   public final long[] dr = new long[8];
   public long kernelGsBase, tscAux, tscOffset;
+
+  /** The model-specific registers besides those that are fields here. */
+  public final Msrs msrs = new Msrs(this);
+
+  /** The identifier of this processor's local APIC after reset, which CPUID tells. */
+  public int apicId;
 
   /** What SGDT, SIDT, SLDT and STR store. Descriptors are read through {@link #descriptors}. */
   public long gdtBase, idtBase;
@@ -565,7 +572,7 @@ public final class Cpu {
    */
   public void init() {
     Arrays.fill(r, 0);
-    model.cpuid(1, 0, scratch);
+    model.cpuid(this, 1, 0, scratch);
     r[RDX] = scratch[0] & 0xffff_ffffL;
     rip = 0xfff0;
     setArithmeticFlags(0);
@@ -680,8 +687,19 @@ public final class Cpu {
 
   /** An exit that names what is missing, to throw. */
   public Fault unimplemented(String what) {
-    exit = new Exit.Unimplemented(what);
-    return fault(Fault.UD);
+    return unimplemented(what, Fault.UD);
+  }
+
+  /** An exit that names what is missing, to throw; a processor that really lacks it raises {@code vector}. */
+  Fault unimplemented(String what, int vector) {
+    exit = new Exit.Unimplemented(what, vector);
+    return fault(vector);
+  }
+
+  /** An exit because of the second stage of translation, to throw. */
+  Fault secondStageViolation(long gpa, int access) {
+    exit = new Exit.SecondStageViolation(gpa, access);
+    return fault(Fault.PF);
   }
 
   /** A debug exception that is a fault, to throw. */
@@ -768,6 +786,12 @@ public final class Cpu {
   public long linear(int segment, long offset) {
     long va = offset + effectiveBase[segment];
     return mode == CpuMode.LONG64 ? va : va & 0xffff_ffffL;
+  }
+
+  /** Sets the base of a segment register alone. */
+  void setSegmentBase(int segment, long base) {
+    segmentBase[segment] = base;
+    segmentsChanged();
   }
 
   // ---- Flags ----
@@ -1034,6 +1058,6 @@ public final class Cpu {
 
   /** Translations filled, page-table entries read by walks, whole flushes, page flushes. */
   public long[] tlbStatistics() {
-    return new long[] {mmu.fills, mmu.walkReferences, mmu.flushes, mmu.pageFlushes};
+    return new long[] {mmu.fills, mmu.walkReferences(), mmu.flushes, mmu.pageFlushes};
   }
 }

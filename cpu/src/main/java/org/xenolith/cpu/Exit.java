@@ -47,6 +47,9 @@ public sealed interface Exit {
    */
   record SecondStageViolation(long gpa, int access) implements Exit {}
 
-  /** Something a real processor has and this one does not yet. RIP is at the instruction. {@code what} names it. */
-  record Unimplemented(String what) implements Exit {}
+  /**
+   * Something a real processor has and this one does not yet. RIP is at the instruction. {@code what} names it; a processor that really
+   * lacks it raises {@code vector} (#UD, or #GP(0)).
+   */
+  record Unimplemented(String what, int vector) implements Exit {}
 }

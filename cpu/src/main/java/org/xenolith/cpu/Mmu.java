@@ -2,10 +2,10 @@ package org.xenolith.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
- * Linear-address accesses of one processor: the TLB, the page walk behind it (four levels, AMD64 APM volume 2, section 5.3), and loads and
- * stores.
+ * Linear-address accesses of one processor: the TLB, the {@link PageWalk} behind it, and loads and stores.
  *
  * <p>The TLB is direct-mapped, 1,024 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
  * code can look at it, too: a tag (the page's linear address) and the host address of the page. An access of n bytes hits when its linear
@@ -13,13 +13,18 @@ import java.lang.foreign.MemorySegment;
  * Whatever needs care on each access is simply never entered: stores to frames with decoded code, watched pages, bus addresses, everything
  * while alignment is checked.
  *
- * <p>Several sets of entries are kept, keyed by root and privilege, since a PV guest changes its root at every system call.
+ * <p>Several sets of entries are kept, keyed by root, process context, privilege, and the control bits that decide about rights; so changing
+ * these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others, which the
+ * architecture allows.
  */
 public final class Mmu {
   private static final int ENTRIES = 1024;
-  private static final int SETS = 8;
+  private static final int SETS = 16;
   private static final long PAGE = ~0xfffL;
-  private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
+  private static final long ADDRESS = PageWalk.ADDRESS;
+
+  /** The process context identifier in CR3, where CR4.PCIDE is set. */
+  static final int CONTEXT = 0xfff;
 
   /** Bits of a page-table entry. */
   public static final long PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80, GLOBAL = 0x100,
@@ -44,6 +49,12 @@ public final class Mmu {
     final long write = read + TABLE;
     final long fetch = write + TABLE;
 
+    /** A bit for each region of 2 MiB, hashed, in which a large page was entered: INVLPG must forget all of that page. */
+    final long[] large = new long[8];
+
+    /** The same for pages larger than that, by 1 GiB. */
+    long huge;
+
     TlbSet() {
       clear();
     }
@@ -57,6 +68,31 @@ public final class Mmu {
       for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
         Host.putLong(read + ix, empty(0));
       }
+      Arrays.fill(large, 0);
+      huge = 0;
+    }
+
+    private static int region(long va) {
+      return (int) (va >>> 21 ^ va >>> 30 ^ va >>> 39) & 511;
+    }
+
+    void enterLarge(long va, int pageShift) {
+      if (pageShift <= 22) {
+        large[region(va) >>> 6] |= 1L << region(va);
+      } else {
+        huge |= 1L << (va >>> 30);
+      }
+    }
+
+    /** log2 of the size of what may be one page around {@code va}. */
+    int pageShift(long va) {
+      if ((huge >>> (va >>> 30) & 1) != 0) {
+        return 30;
+      }
+      // A page of 4 MiB has two regions.
+      boolean hit = (large[region(va) >>> 6] >>> region(va) & 1) != 0;
+      long other = va ^ 1L << 21;
+      return hit || (large[region(other) >>> 6] >>> region(other) & 1) != 0 ? 22 : 12;
     }
   }
 
@@ -68,9 +104,13 @@ public final class Mmu {
   private final Cpu cpu;
   private final GuestMemory memory;
   private final Bus bus;
-  private final long reserved;
+  private final PageWalk walk;
 
   private final TlbSet[] sets = new TlbSet[SETS];
+
+  /** The set used last for each kind of privilege. */
+  private final TlbSet[] last = new TlbSet[3];
+
   private final TlbSet unused = new TlbSet();
 
   /** What the fast paths see instead of the current set while there are watchpoints: nothing. */
@@ -87,27 +127,27 @@ public final class Mmu {
   private Breakpoints watchpoints;
 
   private boolean user;
+
   private boolean checkAlignment;
 
   /** The upper half of the last {@link #read128}. */
   public long high;
 
-  // Results of a walk.
-  private long walkPa;
-  private boolean walkWritable;
-  private int walkError;
+  /** Whether the last {@link #fill} led to the bus. */
+  private boolean onBus;
 
   // Statistics, counted on slow paths only.
-  long fills, walkReferences, flushes, pageFlushes;
+  long fills, flushes, pageFlushes;
 
   Mmu(Cpu cpu, GuestMemory memory, Bus bus, int physicalBits) {
     this.cpu = cpu;
     this.memory = memory;
     this.bus = bus;
-    this.reserved = ADDRESS & ~((1L << physicalBits) - 1);
+    this.walk = new PageWalk(cpu, memory, bus, physicalBits);
     for (int i = 0; i < SETS; i++) {
       sets[i] = new TlbSet();
     }
+    Arrays.fill(last, unused);
     use(unused);
   }
 
@@ -122,21 +162,48 @@ public final class Mmu {
       use(unused);
       return;
     }
-    long key = (cpu.cr3 & ADDRESS) | (user ? 1 : access ? 2 : 0);
+    int privilege = user ? 1 : access && (cpu.cr4 & Cpu.CR4_SMAP) != 0 ? 2 : 0;
+    long key = key() | privilege;
     if (current.key == key) {
       return;
     }
+    TlbSet set = last[privilege];
+    if (set.key != key) {
+      set = find(key);
+      last[privilege] = set;
+    }
+    use(set);
+  }
+
+  /**
+   * What entries depend on besides privilege: in bits 12 to 51 the root, above it the process context, below it the control bits that
+   * choose the kind of tables and what their rights mean.
+   */
+  private long key() {
+    if ((cpu.cr0 & Cpu.CR0_PG) == 0) {
+      return 4;
+    }
+    long cr4 = cpu.cr4;
+    long context = (cr4 & Cpu.CR4_PCIDE) != 0 ? cpu.cr3 << 52 : 0;
+    return cpu.cr3 & ADDRESS | context
+        | (cpu.cr0 & Cpu.CR0_WP) >>> 13 // bit 3
+        | (cr4 & (Cpu.CR4_PSE | Cpu.CR4_PAE)) // bits 4 and 5
+        | (cpu.efer & Cpu.EFER_LMA) >>> 4 // bit 6
+        | (cpu.efer & Cpu.EFER_NXE) >>> 4 // bit 7
+        | (cr4 & (Cpu.CR4_SMEP | Cpu.CR4_SMAP)) >>> 12; // bits 8 and 9
+  }
+
+  private TlbSet find(long key) {
     for (TlbSet set : sets) {
       if (set.key == key) {
-        use(set);
-        return;
+        return set;
       }
     }
     TlbSet set = sets[victim];
     victim = (victim + 1) % SETS;
     set.clear();
     set.key = key;
-    use(set);
+    return set;
   }
 
   private void use(TlbSet set) {
@@ -162,6 +229,7 @@ public final class Mmu {
     long entry = (access == WRITE ? current.write : current.read) + index(va);
     boolean hit = inside(va - Host.getLong(entry), 1);
     long pa = hit ? memory.machine(Host.getLong(entry + 8) + va - Host.getLong(entry)) : fill(va, access);
+    onBus &= !hit;
     watchpoints.accessed(cpu, va, size, access);
     return pa;
   }
@@ -208,16 +276,45 @@ public final class Mmu {
     }
   }
 
-  /** Forgets the page of {@code va} under every root. */
+  /** Forgets all translations of a process context, 0 to 4,095. */
+  void flushContext(int context) {
+    changes++;
+    flushes++;
+    for (TlbSet set : sets) {
+      if (set.key >>> 52 == context) {
+        forget(set);
+      }
+    }
+  }
+
+  /** Forgets the page of {@code va}, all of it if it is a large one, under every root and in every process context. */
   public void flushPage(long va) {
     changes++;
     pageFlushes++;
     int ix = index(va);
     long page = va & PAGE;
     for (TlbSet set : sets) {
-      forgetPage(set.read + ix, ix, page);
-      forgetPage(set.write + ix, ix, page);
-      forgetPage(set.fetch + ix, ix, page);
+      if (!set.filled || set.key == -1) {
+        continue;
+      }
+      int shift = set.pageShift(va);
+      if (shift == 12) {
+        forgetPage(set.read + ix, ix, page);
+        forgetPage(set.write + ix, ix, page);
+        forgetPage(set.fetch + ix, ix, page);
+      } else {
+        forgetLarge(set.read, va >>> shift, shift);
+        forgetLarge(set.write, va >>> shift, shift);
+        forgetLarge(set.fetch, va >>> shift, shift);
+      }
+    }
+  }
+
+  private static void forgetLarge(long table, long page, int shift) {
+    for (int ix = 0; ix < TlbSet.TABLE; ix += 16) {
+      if (Host.getLong(table + ix) >>> shift == page && Host.getLong(table + ix) != empty(ix)) {
+        Host.putLong(table + ix, empty(ix));
+      }
     }
   }
 
@@ -231,7 +328,7 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      for (int ix = 0; ix < TlbSet.TABLE; ix += 16) {
+      for (int ix = 0; set.filled && set.key != -1 && ix < TlbSet.TABLE; ix += 16) {
         long entry = set.write + ix;
         if (Host.getLong(entry + 8) == host) {
           Host.putLong(entry, empty(ix));
@@ -297,12 +394,12 @@ public final class Mmu {
     return low;
   }
 
-  /** #AC for an operand of 16 bytes where alignment is checked; an address that is not canonical has a fault of its own. */
   /** Whether data accesses that are not aligned fault (#AC): privilege level 3 with RFLAGS.AC and CR0.AM. */
   boolean checksAlignment() {
     return checkAlignment;
   }
 
+  /** #AC for an operand of 16 bytes where alignment is checked; an address that is not canonical has a fault of its own. */
   private void checkAlignment16(long va) {
     if (checkAlignment && (va & 15) != 0 && canonical(va) && canonical(va + 15)) {
       throw cpu.fault(Fault.AC, 0);
@@ -379,7 +476,7 @@ public final class Mmu {
     if (cpu.watching) {
       cpu.watch(va, size, READ);
     }
-    return memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? readHost(memory.host(pa), size) : bus.read(pa, size);
+    return onBus ? bus.read(pa, size) : readHost(memory.host(pa), size);
   }
 
   // ---- Stores ----
@@ -493,7 +590,7 @@ public final class Mmu {
     if (cpu.watching) {
       cpu.watch(va, size, WRITE);
     }
-    if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+    if (onBus) {
       bus.write(pa, size, value);
       return;
     }
@@ -560,7 +657,7 @@ public final class Mmu {
   long hostForRead(long va) {
     long entry = readTlb + index(va);
     if (!inside(va - Host.getLong(entry), 1)) {
-      readSlow(va, 1);
+      checkReadable(va, 1);
       if (!inside(va - Host.getLong(entry), 1)) {
         return 0;
       }
@@ -591,7 +688,7 @@ public final class Mmu {
         throw cpu.fault(Fault.GP, 0);
       }
       long pa = fill(va, FETCH);
-      if (!memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
+      if (onBus) {
         throw cpu.unimplemented("instruction fetch outside RAM, machine address 0x" + Long.toHexString(pa));
       }
       return memory.host(pa);
@@ -603,10 +700,10 @@ public final class Mmu {
 
   /**
    * The machine address that {@code va} has for a supervisor's access under the current root, without regard to SMAP and SMEP, or -1 where
-   * it faults. Sets accessed and dirty bits as an access does.
+   * it faults, or where a second stage has no memory for it. Sets accessed and dirty bits as an access does.
    */
   public long translate(long va, int access) {
-    return canonical(va) && walk(va, access, false, true) ? walkPa : -1;
+    return canonical(va) && walk.walk(va, access, false, true) && !(walk.onBus && cpu.secondStage != null) ? walk.pa : -1;
   }
 
   private void translateOrFault(long va, int access) {
@@ -618,13 +715,14 @@ public final class Mmu {
 
   private long fill(long va, int access) {
     fills++;
-    if (!walk(va, access, user, false)) {
-      throw cpu.pageFault(va, walkError);
+    if (!walk.walk(va, access, user, false)) {
+      throw walk.violation != -1 ? cpu.secondStageViolation(walk.violation, walk.violationAccess) : cpu.pageFault(va, walk.error);
     }
-    long pa = walkPa;
+    long pa = walk.pa;
     long mfn = pa >>> GuestMemory.FRAME_SHIFT;
-    if (!memory.isRam(mfn) || current == unused || cpu.watching && cpu.watched(va)) {
-      if (access == WRITE && memory.isRam(mfn)) {
+    onBus = walk.onBus;
+    if (onBus || current == unused || cpu.watching && cpu.watched(va)) {
+      if (access == WRITE && !onBus) {
         memory.setWritten(mfn);
       }
       return pa;
@@ -633,125 +731,47 @@ public final class Mmu {
     long page = va & PAGE;
     long host = memory.host(pa & PAGE);
     current.filled = true;
+    if (walk.pageShift != GuestMemory.FRAME_SHIFT) {
+      current.enterLarge(va, walk.pageShift);
+    }
     if (access == FETCH) {
       enter(current.fetch + ix, page, host);
       return pa;
     }
-    enter(current.read + ix, page, host);
+    if (walk.readable) {
+      enter(current.read + ix, page, host);
+    }
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
-    if (walkWritable && !memory.hasCode(mfn)) {
+    if (walk.writable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
       enter(current.write + ix, page, host);
     }
     return pa;
   }
 
+  /**
+   * Loads the directory pointers of legacy paging with physical address extensions for new values of the control registers; nothing in other
+   * modes. #GP(0) for reserved bits.
+   */
+  void loadDirectoryPointers(long cr3, long cr4, long efer) {
+    boolean good = walk.loadDirectoryPointers(cr3, cr4, efer);
+    if (walk.violation != -1) {
+      throw cpu.secondStageViolation(walk.violation, walk.violationAccess);
+    }
+    if (!good) {
+      throw cpu.fault(Fault.GP, 0);
+    }
+  }
+
+  /** Page-table entries read by walks, those of the second stage included. */
+  long walkReferences() {
+    return walk.references;
+  }
+
   private static void enter(long entry, long page, long host) {
     Host.putLong(entry, page);
     Host.putLong(entry + 8, host);
-  }
-
-  /**
-   * Walks the tables of the current root. On success {@link #walkPa} is the machine address and {@link #walkWritable} tells whether a
-   * store is allowed and the dirty bit already set; on failure {@link #walkError} is the error code.
-   */
-  private boolean walk(long va, int access, boolean asUser, boolean anyPage) {
-    long table = cpu.cr3 & ADDRESS;
-    boolean nxe = (cpu.efer & Cpu.EFER_NXE) != 0;
-    long reservedBits = nxe ? reserved : reserved | NO_EXECUTE;
-    int error = (access == WRITE ? Fault.PF_WRITE : 0) | (asUser ? Fault.PF_USER : 0)
-        | (access == FETCH && (nxe || (cpu.cr4 & Cpu.CR4_SMEP) != 0) ? Fault.PF_FETCH : 0);
-    long all = WRITABLE | USER;
-    long any = 0;
-    long unaccessed = 0;
-    long entryPa = 0;
-    long entry = 0;
-    long entry4 = 0, entry3 = 0, entry2 = 0;
-    int shift = 39;
-    for (; ; shift -= 9) {
-      entryPa = table + ((va >>> shift & 511) << 3);
-      walkReferences++;
-      entry = readEntry(entryPa);
-      if ((entry & PRESENT) == 0) {
-        walkError = error;
-        return false;
-      }
-      boolean leaf = shift == 12 || shift != 39 && (entry & LARGE) != 0;
-      long bad = entry & reservedBits;
-      if (shift == 39) {
-        bad |= entry & LARGE;
-      } else if (leaf && shift != 12) {
-        bad |= entry & ((1L << shift) - 1) & ~0x1fffL;
-      }
-      if (bad != 0) {
-        walkError = error | Fault.PF_PRESENT | Fault.PF_RESERVED;
-        return false;
-      }
-      all &= entry;
-      any |= entry;
-      if (leaf) {
-        break;
-      }
-      if ((entry & ACCESSED) == 0) {
-        unaccessed |= 1L << shift;
-        switch (shift) {
-          case 39 -> entry4 = entryPa;
-          case 30 -> entry3 = entryPa;
-          default -> entry2 = entryPa;
-        }
-      }
-      table = entry & ADDRESS;
-    }
-    boolean writable = (all & WRITABLE) != 0;
-    boolean userPage = (all & USER) != 0;
-    boolean denied;
-    if (asUser) {
-      denied = !userPage || access == WRITE && !writable;
-    } else {
-      denied = access == WRITE && !writable && (cpu.cr0 & Cpu.CR0_WP) != 0;
-      if (userPage && !anyPage) {
-        denied |= access == FETCH
-            ? (cpu.cr4 & Cpu.CR4_SMEP) != 0
-            : (cpu.cr4 & Cpu.CR4_SMAP) != 0 && (cpu.eflags & Cpu.AC) == 0;
-      }
-    }
-    if (denied || access == FETCH && nxe && any < 0) {
-      walkError = error | Fault.PF_PRESENT;
-      return false;
-    }
-    if (unaccessed != 0) {
-      setAccessed(entry4);
-      setAccessed(entry3);
-      setAccessed(entry2);
-    }
-    long want = access == WRITE ? ACCESSED | DIRTY : ACCESSED;
-    if ((entry & want) != want) {
-      entry |= want;
-      writeEntry(entryPa, entry);
-    }
-    long offset = (1L << shift) - 1;
-    walkPa = entry & ADDRESS & ~offset | va & offset;
-    walkWritable = (entry & DIRTY) != 0 && (writable || !asUser && (cpu.cr0 & Cpu.CR0_WP) == 0);
-    return true;
-  }
-
-  private void setAccessed(long entryPa) {
-    if (entryPa != 0) {
-      writeEntry(entryPa, readEntry(entryPa) | ACCESSED);
-    }
-  }
-
-  private long readEntry(long pa) {
-    return memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? memory.readLong(pa) : bus.read(pa, 8);
-  }
-
-  private void writeEntry(long pa, long entry) {
-    if (memory.isRam(pa >>> GuestMemory.FRAME_SHIFT)) {
-      memory.writeLong(pa, entry);
-    } else {
-      bus.write(pa, 8, entry);
-    }
   }
 }

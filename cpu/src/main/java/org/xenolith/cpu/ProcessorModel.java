@@ -10,6 +10,10 @@ public interface ProcessorModel {
   /** Bits of a machine address, 36 to 52; higher ones are reserved in page-table entries. */
   int physicalBits();
 
-  /** CPUID: fills eax, ebx, ecx, edx. */
-  void cpuid(int leaf, int subleaf, int[] result);
+  /**
+   * CPUID: fills eax, ebx, ecx, edx.
+   *
+   * @param cpu the processor that asks; some answers depend on its registers and its number
+   */
+  void cpuid(Cpu cpu, int leaf, int subleaf, int[] result);
 }

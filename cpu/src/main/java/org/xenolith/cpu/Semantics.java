@@ -2,6 +2,7 @@ package org.xenolith.cpu;
 
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
 
 /** From an instruction to its meaning: by mnemonic to the class of its topic. */
 final class Semantics {
@@ -56,7 +57,7 @@ final class Semantics {
       case CRC32 -> BitOps::crc32;
       case MOVBE -> BitOps::movbe;
 
-      case MOV -> Moves.mov(i);
+      case MOV -> i.kind0 == OperandKind.CR || i.kind1 == OperandKind.CR ? ControlRegisters.mov(i) : Moves.mov(i);
       case MOVNTI -> (c, n) -> Operands.write0(c, n, Operands.read1(c, n));
       case MOVZX -> Moves.movzx(i);
       case MOVSX, MOVSXD -> Moves.movsx(i);
@@ -134,9 +135,20 @@ final class Semantics {
       case SWAPGS -> SystemCalls::swapgs;
       case HLT -> SystemOps::hlt;
       case CLI, STI -> SystemOps::interruptFlag;
-      case IN, OUT, INS, OUTS -> SystemOps::inputOutput;
+      case IN, OUT, INS, OUTS -> PortOps.of(i);
       case RDPMC -> SystemOps::rdpmc;
-      case CLAC, STAC -> SystemOps::privilegedUndefined;
+      case CLAC, STAC -> PagingOps::userAccess;
+      case INVLPG -> PagingOps::invlpg;
+      case INVPCID -> PagingOps::invpcid;
+      case WBINVD, INVD -> PagingOps::caches;
+      case CLTS -> ControlRegisters::clts;
+      case LMSW -> ControlRegisters::lmsw;
+      case RDMSR -> Msrs::rdmsr;
+      case WRMSR -> Msrs::wrmsr;
+      case RDFSBASE -> Msrs::readFsBase;
+      case RDGSBASE -> Msrs::readGsBase;
+      case WRFSBASE -> Msrs::writeFsBase;
+      case WRGSBASE -> Msrs::writeGsBase;
       case SMSW -> SystemTables::smsw;
       case SLDT -> SystemTables::sldt;
       case STR -> SystemTables::str;
@@ -182,15 +194,17 @@ final class Semantics {
     return i.encoding.has(Encoding.BRANCH)
         || switch (i.mnemonic) {
           case MOVS, STOS, LODS, SCAS, CMPS -> (i.prefixes & (Instruction.REP | Instruction.REPNE)) != 0;
-          case IN, OUT, INS, OUTS, CLI, STI, POPF, PAUSE -> true;
+          case IN, OUT, INS, OUTS, CLI, STI, POPF, PAUSE, LMSW, WRMSR, INVLPG, INVPCID -> true;
+          // What follows may be translated otherwise.
+          case MOV -> i.kind0 == OperandKind.CR;
           default -> false;
         };
   }
 
-  /** Whether an instruction must be the first of its block, because it reads the clock. */
+  /** Whether an instruction must be the first of its block, because it reads the clock, or what it reaches may. */
   static boolean startsBlock(Instruction i) {
     return switch (i.mnemonic) {
-      case RDTSC, RDTSCP -> true;
+      case RDTSC, RDTSCP, RDMSR, WRMSR, IN, OUT, INS, OUTS -> true;
       default -> false;
     };
   }

@@ -25,7 +25,7 @@ final class Strings {
   }
 
   /** How many iterations this entry may run; 0 if the counter is 0. */
-  private static int limit(Cpu c, Instruction i) {
+  static int limit(Cpu c, Instruction i) {
     if (!repeated(i)) {
       return 1;
     }
@@ -35,29 +35,29 @@ final class Strings {
   }
 
   /** Counts {@code done} completed iterations. */
-  private static void count(Cpu c, Instruction i, int done) {
+  static void count(Cpu c, Instruction i, int done) {
     if (repeated(i)) {
       Operands.setRegister(c, Cpu.RCX, i.addressWidth, c.r[Cpu.RCX] - done);
     }
   }
 
-  private static void advance(Cpu c, Instruction i, int register, long bytes) {
+  static void advance(Cpu c, Instruction i, int register, long bytes) {
     Operands.setRegister(c, register, i.addressWidth, c.r[register] + ((c.eflags & Cpu.DF) == 0 ? bytes : -bytes));
   }
 
   /** Leaves RIP on the instruction if iterations remain. */
-  private static void finish(Cpu c, Instruction i) {
+  static void finish(Cpu c, Instruction i) {
     if (repeated(i) && (c.r[Cpu.RCX] & mask(i)) != 0) {
       c.rip = i.address;
     }
   }
 
-  private static long source(Cpu c, Instruction i, int size) {
+  static long source(Cpu c, Instruction i, int size) {
     long offset = c.r[Cpu.RSI] & mask(i);
     return c.mode == CpuMode.LONG64 ? c.linear(i.segment, offset) : Segments.linear(c, i.segment, offset, size, false);
   }
 
-  private static long destination(Cpu c, Instruction i, int size, boolean write) {
+  static long destination(Cpu c, Instruction i, int size, boolean write) {
     long offset = c.r[Cpu.RDI] & mask(i);
     return c.mode == CpuMode.LONG64 ? offset : Segments.linear(c, Instruction.ES, offset, size, write);
   }

@@ -67,14 +67,6 @@ final class SystemOps {
     throw c.unimplemented("instruction at privilege level 0: " + i);
   }
 
-  /** CLAC and STAC: #UD outside level 0 (AMD64 APM volume 3). */
-  static void privilegedUndefined(Cpu c, Instruction i) {
-    if (c.cpl != 0) {
-      throw c.fault(Fault.UD);
-    }
-    privileged(c, i);
-  }
-
   /** HLT. A single-step trap ends it at once. */
   static void hlt(Cpu c, Instruction i) {
     c.checkPrivileged();
@@ -99,14 +91,6 @@ final class SystemOps {
     }
   }
 
-  /** IN, OUT, INS, OUTS: by IOPL; there is no I/O permission bitmap. */
-  static void inputOutput(Cpu c, Instruction i) {
-    if (c.cpl > (c.eflags & Cpu.IOPL) >>> 12) {
-      throw c.fault(Fault.GP, 0);
-    }
-    throw c.unimplemented("port access: " + i);
-  }
-
   /** RDPMC: the model has no counters, and CR4.PCE does not exist. */
   static void rdpmc(Cpu c, Instruction i) {
     throw c.fault(Fault.GP, 0);
@@ -116,7 +100,7 @@ final class SystemOps {
 
   static void cpuid(Cpu c, Instruction i) {
     int[] result = c.scratch;
-    c.model.cpuid((int) c.r[Cpu.RAX], (int) c.r[Cpu.RCX], result);
+    c.model.cpuid(c, (int) c.r[Cpu.RAX], (int) c.r[Cpu.RCX], result);
     c.r[Cpu.RAX] = result[0] & 0xffff_ffffL;
     c.r[Cpu.RBX] = result[1] & 0xffff_ffffL;
     c.r[Cpu.RCX] = result[2] & 0xffff_ffffL;

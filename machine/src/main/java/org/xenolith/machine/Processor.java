@@ -65,6 +65,7 @@ public class Processor implements Scheduler.Runner, Platform {
     cpu = new Cpu(model, board.memory(), board.code(), new Devices(), board.clock());
     cpu.ownsRing0 = true;
     cpu.platform = this;
+    cpu.apicId = apicId;
     apic = new LocalApic(apicId, board.clock(), board.events(), board.apics(), new Pins(), model.physicalBits());
   }
 
@@ -193,7 +194,8 @@ public class Processor implements Scheduler.Runner, Platform {
       }
       case Exit.Unimplemented u -> {
         board.ending().unimplemented(u.what());
-        deliver(Reason.EXCEPTION, Fault.UD, cpu.delivery.exception(Fault.UD, Fault.NO_ERROR_CODE, 0));
+        int errorCode = u.vector() == Fault.GP ? 0 : Fault.NO_ERROR_CODE;
+        deliver(Reason.EXCEPTION, u.vector(), cpu.delivery.exception(u.vector(), errorCode, 0));
       }
       default -> {
         board.ending().unimplemented("exit " + exit);

@@ -74,7 +74,7 @@ public final class TestDomain {
     }
 
     @Override
-    public void cpuid(int leaf, int subleaf, int[] result) {
+    public void cpuid(Cpu cpu, int leaf, int subleaf, int[] result) {
       throw new UnsupportedOperationException();
     }
   }

@@ -27,7 +27,6 @@ public final class CpuidPolicy implements ProcessorModel {
   private final ProcessorModel machine;
   private final XenLeaves leaves;
   private final int machineBits;
-  private Cpu cpu;
 
   /**
    * @param machine the machine's processor
@@ -37,11 +36,6 @@ public final class CpuidPolicy implements ProcessorModel {
     this.machine = machine;
     this.leaves = new XenLeaves(machine);
     this.machineBits = 64 - Long.numberOfLeadingZeros(frames - 1) + 12;
-  }
-
-  /** The processor whose registers the answers depend on. */
-  void attach(Cpu processor) {
-    cpu = processor;
   }
 
   @Override
@@ -56,7 +50,7 @@ public final class CpuidPolicy implements ProcessorModel {
 
   /** CPUID, by the instruction or by the forced-emulation prefix, in the guest's kernel or user mode (CPUID faulting). */
   @Override
-  public void cpuid(int leaf, int subleaf, int[] result) {
+  public void cpuid(Cpu cpu, int leaf, int subleaf, int[] result) {
     result[EAX] = 0;
     result[EBX] = 0;
     result[ECX] = 0;
@@ -67,15 +61,15 @@ public final class CpuidPolicy implements ProcessorModel {
       }
       return;
     }
-    machine.cpuid(leaf, subleaf, result);
+    machine.cpuid(cpu, leaf, subleaf, result);
     switch (leaf) {
       case 1 -> {
         // No APIC identifiers: a PV guest has no APIC.
         result[EBX] &= 0x00ff_ffff;
-        result[ECX] = result[ECX] & LEAF1_ECX | HYPERVISOR | ((cpu.cr4 & 1 << 18) != 0 ? OSXSAVE : 0);
+        result[ECX] = result[ECX] & LEAF1_ECX | HYPERVISOR | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? OSXSAVE : 0);
         result[EDX] &= LEAF1_EDX;
       }
-      case 5, 6, 0xa -> {
+      case 5, 6, 0xa, 0xb -> {
         result[EAX] = 0;
         result[EBX] = 0;
         result[ECX] = 0;

@@ -3,7 +3,6 @@ package org.xenolith.xen.pv;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
-import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
 import org.xenolith.xen.Vcpu;
@@ -29,9 +28,9 @@ final class Msrs {
   /** What {@link #read} read. */
   long value;
 
-  Msrs(ProcessorModel model) {
+  Msrs(Cpu cpu) {
     int[] r = new int[4];
-    model.cpuid(0, 0, r);
+    cpu.model.cpuid(cpu, 0, 0, r);
     amd = r[1] == AMD_EBX || r[1] == HYGON_EBX;
     intel = r[1] == INTEL_EBX;
   }

@@ -52,7 +52,7 @@ final class PrivilegedOps {
     this.pv = vcpu.pv;
     this.entry = entry;
     this.ports = ports;
-    this.msrs = new Msrs(cpu.model);
+    this.msrs = new Msrs(cpu);
     pv.cr4 = CR4_VISIBLE;
   }
 
@@ -78,7 +78,7 @@ final class PrivilegedOps {
   }
 
   private void cpuid() {
-    cpu.model.cpuid((int) cpu.r[Cpu.RAX], (int) cpu.r[Cpu.RCX], leaf);
+    cpu.model.cpuid(cpu, (int) cpu.r[Cpu.RAX], (int) cpu.r[Cpu.RCX], leaf);
     cpu.r[Cpu.RAX] = leaf[0] & 0xffff_ffffL;
     cpu.r[Cpu.RBX] = leaf[1] & 0xffff_ffffL;
     cpu.r[Cpu.RCX] = leaf[2] & 0xffff_ffffL;

@@ -101,7 +101,6 @@ public final class PvMachine extends Computer {
       for (int n = 0; n < vcpus.length; n++) {
         CpuidPolicy policy = new CpuidPolicy(new AmdModel(), memory.frames());
         Cpu cpu = new Cpu(policy, memory, code, Bus.EMPTY, clock);
-        policy.attach(cpu);
         Vcpu vcpu = new Vcpu(domain, n, cpu);
         domain.vcpus.add(vcpu);
         vcpus[n] = new PvVcpu(vcpu, ports, digest);

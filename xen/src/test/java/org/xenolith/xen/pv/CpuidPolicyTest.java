@@ -16,9 +16,9 @@ class CpuidPolicyTest {
     try (HostMemory host = HostMemory.reserve(1 << 20)) {
       GuestMemory memory = new GuestMemory(host.segment());
       CpuidPolicy policy = new CpuidPolicy(new AmdModel(), 0x40000);
-      policy.attach(new Cpu(policy, memory, new CodeCache(memory), Bus.EMPTY, new Clock()));
+      Cpu cpu = new Cpu(policy, memory, new CodeCache(memory), Bus.EMPTY, new Clock());
       int[] result = {-1, -1, -1, -1};
-      policy.cpuid(leaf, subleaf, result);
+      policy.cpuid(cpu, leaf, subleaf, result);
       return result;
     }
   }
@@ -44,7 +44,7 @@ class CpuidPolicyTest {
   @Test
   void whatBelongsToRingZeroIsHidden() {
     int[] machine = new int[4];
-    new AmdModel().cpuid(7, 0, machine);
+    new AmdModel().cpuid(null, 7, 0, machine);
     assertThat(machine[1] & (1 << 7 | 1 << 20)).isEqualTo(1 << 7 | 1 << 20);
     assertThat(leaf(7, 0)[1] & (1 << 7 | 1 << 20)).isZero();
     // PSE, PGE and PSE36, but not PAE.
