@@ -8,6 +8,8 @@ enum Action {
   REENCODE,
   /** Nothing to do. */
   NOTHING,
+  /** The same for moves, integer and bitwise operations on SSE registers. */
+  VECTOR,
   LEA,
   PUSH,
   POP,

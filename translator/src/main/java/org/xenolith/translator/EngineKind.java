@@ -21,7 +21,7 @@ public enum EngineKind {
     if (this == INTERPRETER) {
       return INTERPRETER;
     }
-    Translator translator = Translator.make(cpus.getFirst().codeCache());
+    Translator translator = Translator.make(cpus.getFirst().codeCache(), cpus.getFirst().model);
     if (translator == null) {
       if (this == AUTO) {
         return INTERPRETER;

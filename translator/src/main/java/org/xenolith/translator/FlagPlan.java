@@ -124,7 +124,7 @@ final class FlagPlan {
         return true;
       }
       if (!Registers.writes(i, rule, s.reg0)) {
-        return s.kind1 != OperandKind.GPR || Rule.isLogic(s.mnemonic) || !Registers.writes(i, rule, s.reg1);
+        return s.kind1 != OperandKind.GPR && s.kind1 != OperandKind.GPR_HIGH_BYTE || Rule.isLogic(s.mnemonic) || !Registers.writes(i, rule, s.reg1);
       }
       return false;
     }

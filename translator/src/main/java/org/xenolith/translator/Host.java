@@ -16,5 +16,8 @@ final class Host {
    */
   static final int[] HOME = {0, 1, 2, 3, 12, 5, 6, 7, 8, 9, -1, -1, -1, 13, 14, -1};
 
+  /** The SSE registers of the guest are in those of the host, but for this one: it is free, and the guest's stays in {@link State}. */
+  static final int XMM_SCRATCH = 15;
+
   private Host() {}
 }

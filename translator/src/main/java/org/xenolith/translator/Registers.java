@@ -12,9 +12,10 @@ final class Registers {
     return switch (rule.action) {
       case INTERPRET -> true;
       case NOTHING, JCC, JMP, JMP_INDIRECT -> false;
+      case VECTOR -> i.kind0 == OperandKind.GPR && i.reg0 == register;
       case REENCODE ->
-          rule.writes0 && i.kind0 == OperandKind.GPR && i.reg0 == register
-              || rule.writes1 && i.kind1 == OperandKind.GPR && i.reg1 == register
+          rule.writes0 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.GPR_HIGH_BYTE) && i.reg0 == register
+              || rule.writes1 && (i.kind1 == OperandKind.GPR || i.kind1 == OperandKind.GPR_HIGH_BYTE) && i.reg1 == register
               || i.mnemonic == org.xenolith.isa.Mnemonic.CMPXCHG && register == Cpu.RAX;
       case LEA -> i.reg0 == register;
       case PUSH, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;

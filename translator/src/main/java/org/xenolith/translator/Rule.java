@@ -16,7 +16,7 @@ import org.xenolith.isa.Width;
 final class Rule {
   private static final Rule[] RULES = new Rule[Encoding.all().size()];
 
-  private static final Rule INTERPRET = new Rule(Action.INTERPRET, "", FlagEffect.NONE, 0);
+  static final Rule INTERPRET = new Rule(Action.INTERPRET, "", FlagEffect.NONE, 0);
 
   final Action action;
   final FlagEffect effect;
@@ -81,11 +81,12 @@ final class Rule {
     if (i.addressWidth != 8) {
       return action == Action.NOTHING;
     }
-    if (i.kind0 == OperandKind.GPR_HIGH_BYTE || i.kind1 == OperandKind.GPR_HIGH_BYTE) {
+    if (hasHighByte(i) && !suitsHighByte(i)) {
       return false;
     }
     return switch (action) {
       case REENCODE -> suitsReencoding(i);
+      case VECTOR -> suitsVector(i);
       case PUSH, POP -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.IMM);
       case LEAVE, RET -> i.width == 8;
       case JMP, CALL, JCC -> i.width == 8;
@@ -96,10 +97,32 @@ final class Rule {
     };
   }
 
+  static boolean hasHighByte(Instruction i) {
+    return i.kind0 == OperandKind.GPR_HIGH_BYTE || i.kind1 == OperandKind.GPR_HIGH_BYTE;
+  }
+
+  /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), no register of another number. */
+  private boolean suitsHighByte(Instruction i) {
+    return action == Action.REENCODE && !i.hasMemory() && effect != FlagEffect.SHIFT && effect != FlagEffect.SHIFT_BY_CL
+        && effect != FlagEffect.ROTATE && (i.kind0 != OperandKind.GPR || i.reg0 != Cpu.RSP) && (i.kind1 != OperandKind.GPR || i.reg1 != Cpu.RSP);
+  }
+
+  private boolean suitsVector(Instruction i) {
+    for (int n = 0; n < 3; n++) {
+      switch (i.kind(n)) {
+        case XMM, GPR, MEM, IMM, NONE -> {}
+        default -> {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
   private boolean suitsReencoding(Instruction i) {
     for (int n = 0; n < 3; n++) {
       switch (i.kind(n)) {
-        case GPR, MEM, IMM, NONE -> {}
+        case GPR, GPR_HIGH_BYTE, MEM, IMM, NONE -> {}
         default -> {
           return false;
         }
@@ -159,7 +182,7 @@ final class Rule {
               };
         }
         case FIXED -> {
-          if (spec.kind != OperandKind.GPR && spec.kind != OperandKind.IMM) {
+          if (spec.kind != OperandKind.GPR && spec.kind != OperandKind.IMM && rule.action != Action.VECTOR) {
             return INTERPRET;
           }
         }
@@ -214,7 +237,34 @@ final class Rule {
       case JMP -> simple(relative(e) ? Action.JMP : Action.JMP_INDIRECT);
       case CALL -> simple(relative(e) ? Action.CALL : Action.CALL_INDIRECT);
       case RET -> simple(Action.RET);
-      default -> INTERPRET;
+      default -> e.has(Encoding.SSE_STATE) && isVector(e.mnemonic) ? vector(e) : INTERPRET;
+    };
+  }
+
+  private static Rule vector(Encoding e) {
+    for (OperandSpec spec : e.operands) {
+      if (spec.kind == OperandKind.MMX) {
+        return INTERPRET;
+      }
+    }
+    return new Rule(Action.VECTOR, "rw", FlagEffect.NONE, 0);
+  }
+
+  /** Moves, integer and bitwise operations: those that neither read nor write MXCSR, and cannot fault but for their address. */
+  private static boolean isVector(Mnemonic mnemonic) {
+    return switch (mnemonic) {
+      case MOVD, MOVQ, MOVDQA, MOVDQU, MOVAPS, MOVAPD, MOVUPS, MOVUPD, MOVSS, MOVSD, MOVLPS, MOVHPS, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS, LDDQU,
+          MOVNTDQ, MOVNTPS, MOVNTPD, MOVMSKPS, MOVMSKPD, PMOVMSKB, MOVDDUP, MOVSLDUP, MOVSHDUP -> true;
+      case UNPCKLPS, UNPCKHPS, UNPCKLPD, UNPCKHPD, SHUFPS, SHUFPD, ANDPS, ANDPD, ANDNPS, ANDNPD, ORPS, ORPD, XORPS, XORPD -> true;
+      case PADDB, PADDW, PADDD, PADDQ, PSUBB, PSUBW, PSUBD, PSUBQ, PADDSB, PADDSW, PADDUSB, PADDUSW, PSUBSB, PSUBSW, PSUBUSB, PSUBUSW, PAND,
+          PANDN, POR, PXOR, PCMPEQB, PCMPEQW, PCMPEQD, PCMPGTB, PCMPGTW, PCMPGTD, PMAXSW, PMAXUB, PMINSW, PMINUB, PAVGB, PAVGW, PMULLW,
+          PMULHW, PMULHUW, PMULUDQ, PMADDWD, PSADBW -> true;
+      case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ, PSRAW, PSRAD, PSLLDQ, PSRLDQ -> true;
+      case PUNPCKLBW, PUNPCKLWD, PUNPCKLDQ, PUNPCKLQDQ, PUNPCKHBW, PUNPCKHWD, PUNPCKHDQ, PUNPCKHQDQ, PACKSSWB, PACKSSDW, PACKUSWB, PSHUFD,
+          PSHUFLW, PSHUFHW, PINSRW, PEXTRW -> true;
+      case PSHUFB, PALIGNR, PABSB, PABSW, PABSD, PSIGNB, PSIGNW, PSIGND, PHADDW, PHADDD, PHADDSW, PHSUBW, PHSUBD, PHSUBSW, PMADDUBSW,
+          PMULHRSW -> true;
+      default -> false;
     };
   }
 

@@ -28,6 +28,9 @@ final class Site {
   /** For an instruction: the address of the machine code behind it, or 0. */
   long resume;
 
+  /** For an instruction: that it leaves the SSE registers alone, that it is a translated SSE instruction. */
+  boolean keepsSse, vector;
+
   /** For an exit: where the guest goes on. */
   long target;
 

@@ -77,12 +77,14 @@ final class State {
     }
     int flags = Native.getShort(base + FLAGS);
     cpu.setArithmeticFlags(flags >> 8 & 0xff | (flags & 1) << 11);
-    if (Native.getByte(base + SSE) != 0) {
-      storeSse(cpu);
-    }
   }
 
-  /** Copies the SSE registers here, for machine code to use until the next {@link #store}. */
+  /** Whether the SSE registers are here. */
+  boolean hasSse() {
+    return Native.getByte(base + SSE) != 0;
+  }
+
+  /** Copies the SSE registers here, for machine code to use until {@link #storeSse}. */
   void loadSse(Cpu cpu) {
     long[] xmm = cpu.xmm;
     for (int n = 0; n < 32; n++) {
@@ -91,7 +93,11 @@ final class State {
     Native.putByte(base + SSE, 1);
   }
 
-  private void storeSse(Cpu cpu) {
+  /** Copies the SSE registers back, if they are here. */
+  void storeSse(Cpu cpu) {
+    if (!hasSse()) {
+      return;
+    }
     long[] xmm = cpu.xmm;
     for (int n = 0; n < 32; n++) {
       xmm[n] = Native.getLong(base + XMM + 8 * n);

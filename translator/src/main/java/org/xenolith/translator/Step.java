@@ -1,6 +1,8 @@
 package org.xenolith.translator;
 
+import java.util.Set;
 import org.xenolith.cpu.Block;
+import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
 
 /** One instruction of a {@link Trace}, with what {@link FlagPlan} found out. */
@@ -25,12 +27,15 @@ final class Step {
   /** Whether its flags must be saved at once, since they cannot be had again when they are wanted. */
   boolean save;
 
-  Step(Block block, int place, int blockStart) {
+  /**
+   * @param features what the guest's processor offers and the host has
+   */
+  Step(Block block, int place, int blockStart, Set<Feature> features) {
     this.block = block;
     this.place = place;
     this.blockStart = blockStart;
     instruction = block.instructions[place];
-    rule = Rule.of(instruction);
+    rule = features.contains(instruction.encoding.feature) ? Rule.of(instruction) : Rule.INTERPRET;
   }
 
   /** Whether it may leave machine code before it has done anything; if it does not, the host's flags are lost. */

@@ -23,6 +23,7 @@ final class Stubs {
         e.load(Host.HOME[guest], STATE, TraceTranslator.register(guest));
       }
     }
+    sse(e, 0x28);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0xff, 4, A);
   }
 
@@ -33,11 +34,33 @@ final class Stubs {
         e.store(STATE, TraceTranslator.register(guest), Host.HOME[guest]);
       }
     }
+    sse(e, 0x29);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, Host.RAX, STATE, State.SITE);
     for (int n = KEPT.length - 1; n >= 0; n--) {
       e.plain(0, KEPT[n] >> 3, Emitter.MAP_ONE, 0x58 | KEPT[n] & 7);
     }
     e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
+  /** Called: returns ECX of CPUID leaf 1. */
+  static void cpuid(Emitter e) {
+    e.move(Host.RSI, Host.RBX);
+    e.constant(Host.RAX, 1);
+    e.plain(0, 0, Emitter.MAP_0F, 0xa2);
+    e.move(Host.RAX, Host.RCX);
+    e.move(Host.RBX, Host.RSI);
+    e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
+  /** Moves the SSE registers between the host and the state, if they are in the host or state at all. */
+  private static void sse(Emitter e, int opcode) {
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
+    e.u8(0);
+    int skip = e.jump(4);
+    for (int n = 0; n < Host.XMM_SCRATCH; n++) {
+      e.withMemory(0, 0, Emitter.MAP_0F, opcode, n, STATE, State.XMM + 16 * n);
+    }
+    e.bindHere(skip);
   }
 
   /** Jumped to: goes on at {@code code} if the TLB's fetch entry says that a page is at a host address, else at {@code otherwise}. */
@@ -50,13 +73,12 @@ final class Stubs {
     e.u64(host);
     e.bindHere(skip);
     e.load(B, STATE, State.TLB);
-    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, 0, B, JumpCache.fetchEntry(page));
-    e.u8(0x66);
-    e.u8(0x0f);
-    e.u8(0x74);
-    e.u8(0x05);
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, B, JumpCache.fetchEntry(page));
+    // pcmpeqb xmm, [rip + ...]
+    e.plain(0x66, Host.XMM_SCRATCH >> 3 << 2, Emitter.MAP_0F, 0x74);
+    e.u8((Host.XMM_SCRATCH & 7) << 3 | 5);
     e.u32(pages - (e.position() + 4));
-    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, 0);
+    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
     int differs = e.jump(5);
     e.jumpTo(code);

@@ -2,9 +2,11 @@ package org.xenolith.translator;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
 
 /**
@@ -19,15 +21,22 @@ final class Trace {
   final List<Block> blocks = new ArrayList<>();
   final List<Step> steps = new ArrayList<>();
 
-  private Trace() {}
+  private final Set<Feature> features;
+
+  private Trace(Set<Feature> features) {
+    this.features = features;
+  }
 
   /** Whether a block can be translated at all. */
   static boolean suits(Block b) {
     return b.mode == CpuMode.LONG64 && b.secondPage == 0;
   }
 
-  static Trace from(Block first) {
-    Trace trace = new Trace();
+  /**
+   * @param features what the guest's processor offers and the host has
+   */
+  static Trace from(Block first, Set<Feature> features) {
+    Trace trace = new Trace(features);
     Block b = first;
     while (true) {
       trace.add(b);
@@ -66,7 +75,7 @@ final class Trace {
     blocks.add(b);
     int start = steps.size();
     for (int k = 0; k < b.instructions.length; k++) {
-      steps.add(new Step(b, k, start));
+      steps.add(new Step(b, k, start, features));
     }
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
+import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.OperandKind;
 
@@ -51,6 +52,9 @@ final class TraceTranslator {
   private int total;
   private int index;
 
+  /** Whether the trace has found the SSE registers to be in the host. */
+  private boolean sseReady;
+
   private Step setter;
   private boolean saved;
   private boolean again;
@@ -79,6 +83,7 @@ final class TraceTranslator {
     again = false;
     host = 0;
     setter = null;
+    sseReady = false;
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
     int broke = e.jump(JS);
     Step last = steps.getLast();
@@ -105,6 +110,7 @@ final class TraceTranslator {
     e.bindHere(broke);
     e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, total);
     leave(owner.add(new Site(Site.Kind.BUDGET, translation)));
+    translation.sse = sseReady;
     return translation;
   }
 
@@ -121,6 +127,7 @@ final class TraceTranslator {
       case INTERPRET -> interpret(step);
       case NOTHING -> {}
       case REENCODE -> reencode(step);
+      case VECTOR -> vector(step);
       case LEA -> lea(i);
       case PUSH -> push(step);
       case POP -> pop(step);
@@ -402,7 +409,9 @@ final class TraceTranslator {
         }
         storeReg = writes ? guest : -1;
       }
-      if (rule.byteReg) {
+      if (i.kind(rule.reg) == OperandKind.GPR_HIGH_BYTE) {
+        reg = guest + 4;
+      } else if (rule.byteReg && !Rule.hasHighByte(i)) {
         rex |= 0x40;
       }
       if (rule.reg == 0) {
@@ -419,7 +428,11 @@ final class TraceTranslator {
         }
         storeReg = guest;
       }
-      rex |= register >> 3 | (rule.byteRm ? 0x40 : 0);
+      if (i.kind(rule.inOpcode) == OperandKind.GPR_HIGH_BYTE) {
+        register = guest + 4;
+      } else {
+        rex |= register >> 3 | (rule.byteRm ? 0x40 : 0);
+      }
       e.plain(prefix, rex, map, opcode | register & 7);
       result = register;
     } else if (rule.rm < 0) {
@@ -431,7 +444,9 @@ final class TraceTranslator {
       int guest = i.reg(rule.rm);
       int rm = HOME[guest];
       boolean writes = writes(rule, rule.rm) && write;
-      if (rule.byteRm) {
+      if (i.kind(rule.rm) == OperandKind.GPR_HIGH_BYTE) {
+        rm = guest + 4;
+      } else if (rule.byteRm && !Rule.hasHighByte(i)) {
         rex |= 0x40;
       }
       if (rm >= 0) {
@@ -474,6 +489,74 @@ final class TraceTranslator {
       case 4 -> e.u32((int) i.imm);
       default -> e.u64(i.imm);
     }
+  }
+
+  // ---- SSE ----
+
+  private static final int[] MANDATORY = {0, 0x66, 0xf3, 0xf2};
+
+  /** The SSE registers of the guest are those of the host, from the first such instruction of a trace on. */
+  private void vector(Step step) {
+    Instruction i = step.instruction;
+    Rule rule = step.rule;
+    if (!sseReady) {
+      e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
+      e.u8(0);
+      leaveIf(step, JE);
+      host = 0;
+      sseReady = true;
+    }
+    boolean memory = i.hasMemory();
+    if (memory) {
+      operandAddress(step, i.memoryWidth, rule.rm == 0 ? WRITE : READ);
+      if (i.encoding.has(Encoding.ALIGNED)) {
+        e.withRegister(0, 0, Emitter.MAP_ONE, 0xf6, 0, A);
+        e.u8(15);
+        leaveIf(step, JNE);
+      }
+    }
+    int reg = Math.max(i.encoding.extension, 0);
+    int storeGeneral = -1;
+    boolean scratch = usesScratch(i);
+    if (scratch) {
+      e.withMemory(0, 0, Emitter.MAP_0F, 0x28, Host.XMM_SCRATCH, STATE, State.XMM + 16 * Host.XMM_SCRATCH);
+    }
+    if (rule.reg >= 0) {
+      reg = i.reg(rule.reg);
+      if (i.kind(rule.reg) == OperandKind.GPR) {
+        storeGeneral = HOME[reg] < 0 ? reg : -1;
+        reg = HOME[reg] < 0 ? B : HOME[reg];
+      }
+    }
+    int prefix = MANDATORY[i.encoding.prefix & 3];
+    int rex = i.encoding.w == 1 ? 8 : 0;
+    int map = i.encoding.map;
+    int opcode = i.encoding.opcode;
+    if (memory) {
+      e.withMemory(prefix, rex, map, opcode, reg, A, 0);
+    } else if (i.kind(rule.rm) == OperandKind.XMM) {
+      e.withRegister(prefix, rex, map, opcode, reg, i.reg(rule.rm));
+    } else if (HOME[i.reg(rule.rm)] >= 0) {
+      e.withRegister(prefix, rex, map, opcode, reg, HOME[i.reg(rule.rm)]);
+    } else if (rule.rm != 0) {
+      e.withMemory(prefix, rex, map, opcode, reg, STATE, register(i.reg(rule.rm)));
+    } else {
+      e.withRegister(prefix, rex, map, opcode, reg, B);
+      storeGeneral = i.reg(rule.rm);
+    }
+    if (rule.immediate >= 0) {
+      e.u8((int) i.imm);
+    }
+    if (storeGeneral >= 0) {
+      e.store(STATE, register(storeGeneral), B);
+    }
+    if (scratch && i.kind0 == OperandKind.XMM && i.reg0 == Host.XMM_SCRATCH) {
+      e.withMemory(0, 0, Emitter.MAP_0F, 0x29, Host.XMM_SCRATCH, STATE, State.XMM + 16 * Host.XMM_SCRATCH);
+    }
+  }
+
+  private static boolean usesScratch(Instruction i) {
+    return i.kind0 == OperandKind.XMM && i.reg0 == Host.XMM_SCRATCH || i.kind1 == OperandKind.XMM && i.reg1 == Host.XMM_SCRATCH;
   }
 
   private void lea(Instruction i) {
@@ -688,9 +771,9 @@ final class TraceTranslator {
 
   /** Compares 16 bytes at two places, the second aligned; uses {@link Host#A} at the end. */
   private void compareEntry(int base, int displacement, int other, int otherDisplacement) {
-    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, 0, base, displacement);
-    e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, 0, other, otherDisplacement);
-    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, 0);
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, base, displacement);
+    e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, other, otherDisplacement);
+    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
   }
 
@@ -711,6 +794,8 @@ final class TraceTranslator {
     Site site = new Site(Site.Kind.INSTRUCTION, translation);
     site.block = stub.step.block;
     site.place = stub.step.place;
+    site.keepsSse = stub.step.rule.action != Action.INTERPRET && stub.step.rule.action != Action.VECTOR;
+    site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
     leave(owner.add(site));
     if (stub.index == total - 1 && endsTrace(stub.step)) {

@@ -54,11 +54,22 @@ final class TranslatedRun implements Engine {
   }
 
   private void enter(Cpu cpu, Translation t, int budget) {
-    long start = cpu.clock.now;
-    long retired = cpu.retired;
     state.load(cpu);
     state.budget(budget);
-    long code = t.entry;
+    if (t.sse && cpu.sseAvailable()) {
+      state.loadSse(cpu);
+    }
+    try {
+      run(cpu, t.entry, budget);
+    } finally {
+      state.storeSse(cpu);
+    }
+  }
+
+  private void run(Cpu cpu, long entry, int budget) {
+    long start = cpu.clock.now;
+    long retired = cpu.retired;
+    long code = entry;
     while (true) {
       Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
       state.store(cpu);
@@ -81,22 +92,30 @@ final class TranslatedRun implements Engine {
       Block b = site.block;
       int k = site.place;
       long changes = cpu.mmu.changes();
+      boolean sse = state.hasSse();
+      if (!site.keepsSse) {
+        state.storeSse(cpu);
+      }
       boolean goesOn = cpu.interpret(b, k, k + 1);
       if (!goesOn) {
         return;
       }
       boolean last = k + 1 == b.instructions.length;
-      if (cpu.mmu.changes() != changes && !last) {
+      boolean otherwise = cpu.mmu.changes() != changes || sse && !cpu.sseAvailable();
+      if (otherwise && !last) {
         // What is fetched next is looked up anew, but not before the interpreter would: at the end of the block.
         cpu.clock.now = start + done;
         cpu.retired = retired + done;
+        state.storeSse(cpu);
         cpu.interpret(b, k + 1, b.instructions.length);
         return;
       }
-      if (site.resume == 0 || cpu.clock.now != start + done + k + 1 || last && (cpu.rip != b.next || cpu.mmu.changes() != changes)) {
-        Instruction i = b.instructions[k];
-        indirect = last && isIndirect(i);
+      if (site.resume == 0 || otherwise || cpu.clock.now != start + done + k + 1 || last && cpu.rip != b.next) {
+        indirect = last && isIndirect(b.instructions[k]);
         return;
+      }
+      if ((sse || site.vector) && !state.hasSse()) {
+        state.loadSse(cpu);
       }
       state.load(cpu);
       code = site.resume;

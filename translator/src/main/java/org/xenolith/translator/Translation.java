@@ -15,6 +15,9 @@ final class Translation {
   /** Address of its machine code. */
   long entry;
 
+  /** Whether it uses the SSE registers. */
+  boolean sse;
+
   /** False once it is dropped. */
   boolean valid = true;
 

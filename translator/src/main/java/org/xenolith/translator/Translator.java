@@ -5,10 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.ProcessorModel;
+import org.xenolith.isa.Feature;
 
 /**
  * The translations of a machine, shared by its processors: makes them, links them to one another, and drops them when their code changes. Code
@@ -26,6 +29,7 @@ final class Translator {
   private final MemorySegment memory;
   private final TraceTranslator traces = new TraceTranslator(this);
   private final JumpCache jumps;
+  private final Set<Feature> features;
 
   private Site[] sites = new Site[1024];
   private int siteCount;
@@ -40,7 +44,7 @@ final class Translator {
   /** Statistics: translations made, instructions in them, translations dropped, times that all were dropped. */
   private long made, instructions, dropped, cleared;
 
-  private Translator(Arena arena, MemorySegment memory, CodeCache code) {
+  private Translator(Arena arena, MemorySegment memory, CodeCache code, ProcessorModel model) {
     this.arena = arena;
     this.memory = memory;
     jumps = new JumpCache(arena);
@@ -54,6 +58,11 @@ final class Translator {
     e.begin(free);
     Stubs.leave(e);
     place(e);
+    long cpuid = free;
+    e.begin(free);
+    Stubs.cpuid(e);
+    place(e);
+    features = HostFeatures.shared(model, MemorySegment.ofAddress(cpuid));
     firstFree = free;
     enter = MemorySegment.ofAddress(enterCode);
     code.onDrop(this::dropped);
@@ -63,14 +72,14 @@ final class Translator {
    * A translator for the processors that share {@code code}, or null where there can be none: the host is not x86-64, or refuses memory that is
    * writable and executable. Its memory is given back when the garbage collector finds it.
    */
-  static Translator make(CodeCache code) {
+  static Translator make(CodeCache code, ProcessorModel model) {
     String host = System.getProperty("os.arch");
     if (!host.equals("amd64") && !host.equals("x86_64") || !System.getProperty("os.name").equals("Linux")) {
       return null;
     }
     Arena arena = Arena.ofAuto();
     MemorySegment memory = ExecutableMemory.map(CODE_BYTES, arena);
-    return memory == null ? null : new Translator(arena, memory, code);
+    return memory == null ? null : new Translator(arena, memory, code, model);
   }
 
   /** Lets a processor run translations. */
@@ -116,7 +125,7 @@ final class Translator {
     if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
       clear();
     }
-    Translation t = traces.translate(Trace.from(first), free);
+    Translation t = traces.translate(Trace.from(first, features), free);
     place(traces.emitter());
     for (Block b : t.blocks) {
       b.translation = new Use(t, (Use) b.translation);

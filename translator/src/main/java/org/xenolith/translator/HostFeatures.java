@@ -1,0 +1,36 @@
+package org.xenolith.translator;
+
+import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.Set;
+import org.xenolith.cpu.ProcessorModel;
+import org.xenolith.isa.Feature;
+
+/** What both the host's processor has and the guest's offers, of what translations use. */
+final class HostFeatures {
+  private HostFeatures() {}
+
+  /**
+   * @param cpuid code that returns ECX of CPUID leaf 1, see {@link Stubs#cpuid}
+   */
+  static Set<Feature> shared(ProcessorModel model, MemorySegment cpuid) {
+    int ecx = Native.call(cpuid, 0, 0);
+    EnumSet<Feature> features = EnumSet.noneOf(Feature.class);
+    for (Feature feature : Feature.values()) {
+      if (isOnHost(feature, ecx) && model.offers(feature)) {
+        features.add(feature);
+      }
+    }
+    return features;
+  }
+
+  private static boolean isOnHost(Feature feature, int ecx) {
+    return switch (feature) {
+      // What every processor with long mode has, and prefetches, which are not run at all.
+      case BASE, CMOV, CX8, LAHF, SSE, SSE2, PREFETCHW -> true;
+      case SSE3 -> (ecx & 1) != 0;
+      case SSSE3 -> (ecx >> 9 & 1) != 0;
+      default -> false;
+    };
+  }
+}
