@@ -41,6 +41,7 @@ class StartupTest {
   void startupRunsRealModeCodeAtThePage() {
     cpu.init();
     kernel.machine.code(0x2_0000, "8c c8 f4"); // mov ax,cs; hlt
+    cpu.cr3 = Machine.ROOT;
     cpu.startup(0x20);
     assertThat(kernel.machine.run(10)).isInstanceOf(Exit.Halt.class);
     assertThat(cpu.r[Cpu.RAX]).isEqualTo(0x2000);
