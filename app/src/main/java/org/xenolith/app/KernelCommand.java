@@ -2,7 +2,12 @@ package org.xenolith.app;
 
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.xenolith.app.report.WholeFile;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.KernelImage;
+import org.xenolith.image.SymbolFile;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code xenolith kernel}: getting kernels and looking into them. */
@@ -46,13 +51,19 @@ final class KernelCommand {
       name = "inspect",
       mixinStandardHelpOptions = true,
       description = "Shows what a kernel's image holds: format, release, build id, segments, what it tells Xen, symbols.",
-      footerHeading = "%nExample:%n",
-      footer = "  xenolith kernel inspect debian")
+      footerHeading = "%nExamples:%n",
+      footer = {"  xenolith kernel inspect debian", "  xenolith kernel inspect debian --symbols kernel.elf"})
   static final class Inspect implements Callable<Integer> {
     private final CommandContext context;
 
     @Parameters(paramLabel = "KERNEL", description = "A bzImage, a vmlinux or another ELF guest, or 'debian'.")
     private String kernel;
+
+    @Option(
+        names = "--symbols",
+        paramLabel = "FILE",
+        description = "Write an ELF file with the kernel's symbols (of its kallsyms) to FILE, for gdb.")
+    private Path symbols;
 
     Inspect(CommandContext context) {
       this.context = context;
@@ -60,7 +71,16 @@ final class KernelCommand {
 
     @Override
     public Integer call() {
-      context.out().print(ImageDescription.of(context.image(kernel)));
+      KernelImage image = context.image(kernel);
+      if (symbols != null) {
+        WholeFile file = new WholeFile("--symbols", symbols);
+        try {
+          file.write(SymbolFile.of(image));
+        } catch (ImageException e) {
+          throw CommandFailure.unusable(e.problem(), e.advice());
+        }
+      }
+      context.out().print(ImageDescription.of(image));
       return ExitStatus.OK;
     }
   }

@@ -112,7 +112,7 @@ public final class Scheduler {
     long turnEnd = 0;
     while (true) {
       events.runUntil(clock.now);
-      if (stopped || over.getAsBoolean()) {
+      if (over.getAsBoolean() || stopped) {
         return End.STOPPED;
       }
       long left = limit - (clock.now - idle);

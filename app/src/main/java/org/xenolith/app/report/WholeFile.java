@@ -2,13 +2,14 @@ package org.xenolith.app.report;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import org.xenolith.app.CommandFailure;
 
-/** A text file that an option asks for. It is there whole or not at all: written aside and renamed. */
+/** A file that an option asks for. It is there whole or not at all: written aside and renamed. */
 public final class WholeFile {
   private final String option;
   private final Path given;
@@ -29,9 +30,13 @@ public final class WholeFile {
   }
 
   public void write(String text) {
+    write(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  public void write(byte[] bytes) {
     Path aside = file.resolveSibling("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
     try {
-      Files.writeString(aside, text, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      Files.write(aside, bytes, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
       Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw CommandFailure.unusable(option + " " + given + ": " + e.getMessage(), "is the disk full?");
