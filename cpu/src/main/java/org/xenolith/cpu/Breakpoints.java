@@ -148,13 +148,13 @@ public final class Breakpoints {
     return !watchpoints.isEmpty();
   }
 
-  /** Whether a stop may be wanted inside a block. */
-  boolean inside(Block b) {
+  /** Whether a stop may be wanted before an instruction of a block, whose linear address and length these are. */
+  boolean inside(long blockVa, int length) {
     if (everywhere || !watchpoints.isEmpty()) {
       return true;
     }
     for (long va : addresses) {
-      if (Long.compareUnsigned(va - b.va, b.length) < 0) {
+      if (Long.compareUnsigned(va - blockVa, length) < 0) {
         return true;
       }
     }

@@ -367,8 +367,8 @@ public final class Cpu {
     return !stop;
   }
 
-  /** The linear address of an instruction. */
-  long codeAddress(long rip) {
+  /** The linear address of an instruction from its RIP: the base of CS counts outside 64-bit mode. */
+  public long codeAddress(long rip) {
     return fetchBase + rip & fetchMask;
   }
 
@@ -383,7 +383,7 @@ public final class Cpu {
       return;
     }
     int most = limited && b.va + b.length - 1 > limit ? 1 : n;
-    if (breakpoints != null && breakpoints.inside(b)) {
+    if (breakpoints != null && breakpoints.inside(codeAddress(b.va), b.length)) {
       runAsking(b, most);
     } else {
       runBlock(b, most);
@@ -398,7 +398,7 @@ public final class Cpu {
     int k = 0;
     try {
       while (k < n) {
-        if (breakpoints.stopsAt(instructions[k].address) && changedAtStop(instructions[k], k)) {
+        if (breakpoints.stopsAt(codeAddress(instructions[k].address)) && changedAtStop(instructions[k], k)) {
           return;
         }
         rip = b.next;
@@ -471,7 +471,7 @@ public final class Cpu {
       stop = true;
       return;
     }
-    if (breakpoints != null && breakpoints.stopsAt(i.address) && changedAtStop(i, 0)) {
+    if (breakpoints != null && breakpoints.stopsAt(codeAddress(i.address)) && changedAtStop(i, 0)) {
       return;
     }
     if (tracer != null) {

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.xenolith.isa.Instruction;
 
 /** What a debugger outside the guest may ask for, and that the run does not change by it. */
 class BreakpointsTest {
@@ -59,6 +60,16 @@ class BreakpointsTest {
     points.remove(Machine.CODE + 4);
     machine.step(8);
     assertThat(stops).hasSize(2);
+  }
+
+  @Test
+  void addressesAreLinearWhereTheCodeSegmentHasABase() {
+    machine.compatibility().code("40 40 40 eb fb"); // three times inc eax, and again
+    cpu.segmentBase[Instruction.CS] = Machine.CODE - 0x100;
+    cpu.rip = 0x100;
+    debug(c -> {}).add(Machine.CODE + 1);
+    machine.step(4);
+    assertThat(stops).containsExactly(0x101L);
   }
 
   @Test

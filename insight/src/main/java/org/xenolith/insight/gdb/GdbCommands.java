@@ -68,7 +68,7 @@ final class GdbCommands {
   // ---- Stops ----
 
   Stop breakpoint(Cpu cpu) {
-    boolean soft = software.contains(cpu.rip);
+    boolean soft = software.contains(cpu.codeAddress(cpu.rip));
     String why = soft && tellsSoftware ? "swbreak:;" : !soft && tellsHardware ? "hwbreak:;" : "";
     return new Stop(stub.number(cpu), Stop.TRAP, why);
   }

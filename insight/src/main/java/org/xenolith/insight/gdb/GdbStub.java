@@ -28,7 +28,7 @@ public final class GdbStub implements Computer.Onlooker, Breakpoints.Listener {
    */
   record Step(Cpu cpu, long from, long to) {
     private boolean goesOn() {
-      return cpu.rip - from >= 0 && cpu.rip - to < 0;
+      return Long.compareUnsigned(cpu.rip - from, to - from) < 0;
     }
   }
 
@@ -103,7 +103,7 @@ public final class GdbStub implements Computer.Onlooker, Breakpoints.Listener {
     if (hit != null) {
       return holdAt(cpu, commands.watchpoint(hit));
     }
-    if (!passes && points.has(cpu.rip)) {
+    if (!passes && points.has(cpu.codeAddress(cpu.rip))) {
       return holdAt(cpu, commands.breakpoint(cpu));
     }
     if (step == null) {
