@@ -89,6 +89,11 @@ public final class Cpu {
   /** Model-specific registers of SYSENTER and SYSEXIT (AMD64 APM volume 2, section 6.2). */
   public long sysenterCs, sysenterRsp, sysenterRip;
 
+  /** RIP of a string instruction that has iterations left and was the last to run, or {@link #NOTHING}. */
+  long unfinished = NOTHING;
+
+  static final long NOTHING = -1;
+
   /** Working space of an instruction. */
   final int[] scratch = new int[4];
 
@@ -466,7 +471,7 @@ public final class Cpu {
   private void step(Block b) {
     Instruction i = b.instructions[0];
     boolean resumed = (eflags & RF) != 0;
-    if (!resumed && instructionBreakpoint(codeAddress(i.address))) {
+    if (!resumed && unfinished != i.address && instructionBreakpoint(codeAddress(i.address))) {
       exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, debugHits);
       stop = true;
       return;
@@ -550,9 +555,17 @@ public final class Cpu {
     return nmiPending && !nmiBlocked || interruptLine && (eflags & IF) != 0;
   }
 
-  /** An event is about to be delivered, outside of {@link #run}. */
-  void beginDelivery() {
+  /**
+   * An event is about to be delivered, outside of {@link #run}.
+   *
+   * @return RFLAGS for its frame: between iterations of a string instruction RF is set, so that its breakpoint does not strike again (Intel SDM
+   *     volume 3, 17.3.1.1)
+   */
+  long beginDelivery() {
     exit = null;
+    boolean inside = rip == unfinished;
+    unfinished = NOTHING;
+    return inside ? rflags() | RF : rflags();
   }
 
   /** Whether the fault that came up in a delivery stands for an exit, which then is what the next run ends with. */

@@ -42,26 +42,26 @@ public final class Delivery {
       }
       case Fault.DB -> {
         DebugOps.report(cpu, address);
-        return deliver(vector, Source.EXCEPTION, errorCode, 0, cpu.rflags());
+        return deliver(vector, Source.EXCEPTION, errorCode, 0);
       }
       default -> {
         if (vector == Fault.PF) {
           cpu.cr2 = address;
         }
-        return deliver(vector, Source.EXCEPTION, errorCode, 0, cpu.rflags() | Cpu.RF);
+        return deliver(vector, Source.EXCEPTION, errorCode, 0);
       }
     }
   }
 
   /** Delivers an external interrupt: to be called after an {@link Exit.Interrupt} with the controller's vector. */
   public boolean interrupt(int vector) {
-    return deliver(vector, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0, cpu.rflags());
+    return deliver(vector, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0);
   }
 
   /** Delivers the NMI that an {@link Exit.NonMaskable} announces. Further ones wait until IRET. */
   public boolean nmi() {
     cpu.takeNmi();
-    return deliver(Fault.NMI, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0, cpu.rflags());
+    return deliver(Fault.NMI, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0);
   }
 
   /**
@@ -70,11 +70,16 @@ public final class Delivery {
    * @param length of the instruction, at which RIP still is
    */
   public boolean software(int vector, int length) {
-    return deliver(vector, Source.INSTRUCTION, Fault.NO_ERROR_CODE, length, cpu.rflags() & ~Cpu.RF);
+    return deliver(vector, Source.INSTRUCTION, Fault.NO_ERROR_CODE, length);
   }
 
-  private boolean deliver(int vector, Source source, int errorCode, int length, long flags) {
-    cpu.beginDelivery();
+  private boolean deliver(int vector, Source source, int errorCode, int length) {
+    long flags = cpu.beginDelivery();
+    if (source == Source.EXCEPTION && vector != Fault.DB) {
+      flags |= Cpu.RF;
+    } else if (source == Source.INSTRUCTION) {
+      flags &= ~Cpu.RF;
+    }
     stack.begin();
     while (true) {
       cpu.clock.now++;

@@ -85,57 +85,46 @@ final class FpuState {
     }
   }
 
-  /** Real mode and virtual 8086 mode have images of their own. */
-  private static void checkProtected(Cpu c, Instruction i) {
-    if ((c.cr0 & Cpu.CR0_PE) == 0 || (c.eflags & Cpu.VM) != 0) {
-      throw c.unimplemented("real-mode image of " + i.mnemonic);
-    }
-  }
-
   private static void fnstenv(Cpu c, Instruction i) {
     X87Ops.checkAvailable(c);
-    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
     long va = c.ea(i);
     checkWritable(c, va, size, wide ? 4 : 2);
-    X87Images.storeEnvironment(c.x87.state, c.fpuImage, wide);
+    X87Images.storeEnvironment(c.x87.state, c.fpuImage, wide, !c.protectedMode());
     write(c, va, size, wide ? 4 : 2);
     c.x87.state.maskExceptions();
   }
 
   private static void fldenv(Cpu c, Instruction i) {
     checkWaiting(c);
-    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.ENVIRONMENT_32 : X87Images.ENVIRONMENT_16;
     long va = c.ea(i);
     checkReadable(c, va, size, wide ? 4 : 2);
     read(c, va, size, wide ? 4 : 2);
-    X87Images.loadEnvironment(c.x87.state, c.fpuImage, wide);
+    X87Images.loadEnvironment(c.x87.state, c.fpuImage, wide, !c.protectedMode());
   }
 
   private static void fnsave(Cpu c, Instruction i) {
     X87Ops.checkAvailable(c);
-    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
     checkWritable(c, va, size, wide ? 4 : 2);
-    X87Images.save(c.x87.state, c.fpuImage, wide);
+    X87Images.save(c.x87.state, c.fpuImage, wide, !c.protectedMode());
     write(c, va, size, 1);
     c.x87.state.initialize();
   }
 
   private static void frstor(Cpu c, Instruction i) {
     checkWaiting(c);
-    checkProtected(c, i);
     boolean wide = i.width != 2;
     int size = wide ? X87Images.SAVE_32 : X87Images.SAVE_16;
     long va = c.ea(i);
     checkReadable(c, va, size, wide ? 4 : 2);
     read(c, va, size, 1);
-    X87Images.restore(c.x87.state, c.fpuImage, wide);
+    X87Images.restore(c.x87.state, c.fpuImage, wide, !c.protectedMode());
   }
 
   /** #UD by CR0.EM, #NM by CR0.TS, #GP unless aligned; the operand's address. The end of the area faults before its beginning. */

@@ -26,6 +26,7 @@ final class Strings {
 
   /** How many iterations this entry may run; 0 if the counter is 0. */
   static int limit(Cpu c, Instruction i) {
+    c.unfinished = Cpu.NOTHING;
     if (!repeated(i)) {
       return 1;
     }
@@ -49,6 +50,7 @@ final class Strings {
   static void finish(Cpu c, Instruction i) {
     if (repeated(i) && (c.r[Cpu.RCX] & mask(i)) != 0) {
       c.rip = i.address;
+      c.unfinished = i.address;
     }
   }
 

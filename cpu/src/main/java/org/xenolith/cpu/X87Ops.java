@@ -40,7 +40,7 @@ final class X87Ops {
       checkPending(c);
       c.x87.begin();
       body.execute(c, c.x87, n);
-      c.x87.state.instructionPointer = n.address - c.effectiveBase[Instruction.CS];
+      c.x87.state.instructionPointer = n.address;
       c.x87.state.codeSelector = c.selector[Instruction.CS];
       c.x87.state.opcode = (n.encoding.opcode & 7) << 8 | n.modrm;
       if (n.hasMemory()) {

@@ -146,4 +146,26 @@ class DebugRegistersTest {
     assertThat(kernel.machine.run(10)).isEqualTo(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 1));
     assertThat(cpu.rip).isEqualTo(Kernel.handler(Fault.UD));
   }
+
+  @Test
+  void aStringInstructionsBreakpointStrikesOnceAndItsInterruptsFrameHasRf() {
+    kernel.code("f3 aa 90"); // rep stosb
+    cpu.r[Cpu.RDI] = Machine.DATA;
+    cpu.r[Cpu.RCX] = 2L * Strings.ITERATIONS + 1;
+    cpu.dr[0] = Machine.CODE;
+    cpu.dr[7] |= 2;
+    cpu.debugRegistersChanged();
+    assertThat(kernel.machine.run(10)).isEqualTo(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 1));
+    cpu.setRflags(cpu.rflags() | Cpu.RF);
+    kernel.machine.step(2);
+    assertThat(cpu.r[Cpu.RCX]).isEqualTo(1);
+    assertThat(cpu.rflags() & Cpu.RF).isZero();
+    cpu.assertInterrupt(true);
+    assertThat(kernel.deliver()).isTrue();
+    assertThat(kernel.stack(0)).isEqualTo(Machine.CODE);
+    assertThat(kernel.stack(2)).isEqualTo(2 | Cpu.IF | Cpu.RF);
+    cpu.assertInterrupt(false);
+    kernel.machine.code(cpu.rip, "48 cf").step(2);
+    assertThat(cpu.rip).isEqualTo(Machine.CODE + 2);
+  }
 }

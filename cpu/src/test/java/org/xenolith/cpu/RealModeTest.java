@@ -145,4 +145,20 @@ class RealModeTest {
     kernel.machine.step(5);
     assertThat(cpu.r[Cpu.RAX] & 0xffff).isEqualTo(0xffff);
   }
+
+  @Test
+  void environmentsOfTheX87UnitHoldLinearAddresses() {
+    Segments.setReal(cpu, Instruction.DS, 0x1230);
+    code("d9 06 40 00 9b d9 36 00 01 9b 66 d9 36 40 01 d9 26 00 01"); // fld [0x40]; fstenv [0x100]; o32 fstenv [0x140]; fldenv [0x100]
+    kernel.machine.step(6);
+    long image = 0x1_2400;
+    assertThat(kernel.memory.readShort(image + 6)).isEqualTo((short) 0x0100);
+    assertThat(kernel.memory.readShort(image + 8)).isEqualTo((short) (2 << 12 | 0x106));
+    assertThat(kernel.memory.readShort(image + 10)).isEqualTo((short) 0x2340);
+    assertThat(kernel.memory.readShort(image + 12)).isEqualTo((short) (1 << 12));
+    assertThat(kernel.memory.readInt(image + 0x40 + 16)).isEqualTo(2 << 12 | 0x106);
+    assertThat(cpu.x87.state.instructionPointer).isEqualTo(AT);
+    assertThat(cpu.x87.state.dataPointer).isEqualTo(0x1_2340);
+    assertThat(cpu.x87.state.opcode).isEqualTo(0x106);
+  }
 }

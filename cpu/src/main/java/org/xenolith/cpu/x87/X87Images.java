@@ -2,7 +2,8 @@ package org.xenolith.cpu.x87;
 
 /**
  * The memory images of FSTENV, FSAVE and FXSAVE, little-endian in arrays of longs. Intel manual volume 1, sections 8.1.10 and 10.5; AMD
- * manual volume 2, section 11.4.4. The formats of FSTENV and FSAVE are the protected-mode ones.
+ * manual volume 2, section 11.4.4. FSTENV and FSAVE have formats of their own in real mode, with linear addresses in place of selectors and
+ * offsets.
  */
 public final class X87Images {
   /** Sizes in bytes for operand sizes of 16 and 32 bits. */
@@ -30,25 +31,52 @@ public final class X87Images {
     return value;
   }
 
-  /** FNSTENV without its masking of exceptions. */
-  public static void storeEnvironment(X87State state, long[] image, boolean wide) {
+  /**
+   * FNSTENV without its masking of exceptions.
+   *
+   * @param wide an operand size of 32 bits, not 16
+   * @param real the formats of real mode
+   */
+  public static void storeEnvironment(X87State state, long[] image, boolean wide, boolean real) {
     int step = wide ? 4 : 2;
     long unused = wide ? 0xFFFF0000L : 0;
     put(image, 0, step, state.control | unused);
     put(image, step, step, state.statusWord() | unused);
     put(image, 2 * step, step, state.tagWord() | unused);
+    if (real) {
+      long code = ((long) state.codeSelector << 4) + state.instructionPointer;
+      long data = ((long) state.dataSelector << 4) + state.dataPointer;
+      put(image, 3 * step, step, code & 0xFFFF | unused);
+      put(image, 4 * step, step, upper(code, wide) | state.opcode);
+      put(image, 5 * step, step, data & 0xFFFF | unused);
+      put(image, 6 * step, step, upper(data, wide));
+      return;
+    }
     put(image, 3 * step, step, state.instructionPointer);
     put(image, 4 * step, step, wide ? state.codeSelector | (long) state.opcode << 16 : state.codeSelector);
     put(image, 5 * step, step, state.dataPointer);
     put(image, 6 * step, step, state.dataSelector | unused);
   }
 
-  /** FLDENV. */
-  public static void loadEnvironment(X87State state, long[] image, boolean wide) {
+  /** Bits 16 and up of a linear address where real-mode images have them: from bit 12 on, 4 or 16. */
+  private static long upper(long linear, boolean wide) {
+    return (linear >>> 16 & (wide ? 0xFFFF : 0xF)) << 12;
+  }
+
+  /** FLDENV; parameters as for {@link #storeEnvironment}. */
+  public static void loadEnvironment(X87State state, long[] image, boolean wide, boolean real) {
     int step = wide ? 4 : 2;
     state.setControlWord((int) get(image, 0, 2));
     state.setStatusWord((int) get(image, step, 2));
     state.setTagWord((int) get(image, 2 * step, 2));
+    if (real) {
+      state.instructionPointer = get(image, 3 * step, 2) | get(image, 4 * step, step) >>> 12 << 16;
+      state.codeSelector = 0;
+      state.opcode = (int) get(image, 4 * step, 2) & 0x7FF;
+      state.dataPointer = get(image, 5 * step, 2) | get(image, 6 * step, step) >>> 12 << 16;
+      state.dataSelector = 0;
+      return;
+    }
     state.instructionPointer = get(image, 3 * step, step);
     state.codeSelector = (int) get(image, 4 * step, 2);
     state.opcode = wide ? (int) get(image, 4 * step + 2, 2) & 0x7FF : 0;
@@ -56,9 +84,9 @@ public final class X87Images {
     state.dataSelector = (int) get(image, 6 * step, 2);
   }
 
-  /** FNSAVE without its initialization. */
-  public static void save(X87State state, long[] image, boolean wide) {
-    storeEnvironment(state, image, wide);
+  /** FNSAVE without its initialization; parameters as for {@link #storeEnvironment}. */
+  public static void save(X87State state, long[] image, boolean wide, boolean real) {
+    storeEnvironment(state, image, wide, real);
     int offset = wide ? ENVIRONMENT_32 : ENVIRONMENT_16;
     for (int i = 0; i < 8; i++) {
       int register = state.top + i & 7;
@@ -67,9 +95,9 @@ public final class X87Images {
     }
   }
 
-  /** FRSTOR. */
-  public static void restore(X87State state, long[] image, boolean wide) {
-    loadEnvironment(state, image, wide);
+  /** FRSTOR; parameters as for {@link #storeEnvironment}. */
+  public static void restore(X87State state, long[] image, boolean wide, boolean real) {
+    loadEnvironment(state, image, wide, real);
     int offset = wide ? ENVIRONMENT_32 : ENVIRONMENT_16;
     for (int i = 0; i < 8; i++) {
       int register = state.top + i & 7;
