@@ -29,7 +29,7 @@ import org.xenolith.isa.Feature;
  * </table>
  *
  * <p>All other leaves are 0. Not offered, and so absent from CPUID and #UD as instructions: LA57, FRED, CET, PKU, XSAVE and all that needs
- * it, MONITOR, performance counters, RDRAND, RDSEED, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA, CLFLUSHOPT, CLWB, RDPID, VME.
+ * it, MONITOR, RDRAND, RDSEED, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA, CLFLUSHOPT, CLWB, RDPID, VME.
  * PREFETCH and PREFETCHW come with LM (APM volume 3).
  */
 public final class AmdModel implements ProcessorModel {

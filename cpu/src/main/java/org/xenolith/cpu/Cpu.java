@@ -252,6 +252,10 @@ public final class Cpu {
     ended = false;
     refresh();
     countMode();
+    if (msrs.counters().interrupts()) {
+      msrs.counters().settle();
+      until = Math.min(until, clock.now + msrs.counters().room());
+    }
     stop = exit != null || pendingDebug != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
     Block b = none;
     try {

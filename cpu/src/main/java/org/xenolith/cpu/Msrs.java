@@ -41,6 +41,7 @@ public final class Msrs {
   private static final long STATUS_WRITE = 1 << 18;
 
   private final Cpu cpu;
+  private final PerformanceCounters counters;
   private final long[] answer = new long[1];
 
   /** What {@link #read(int)} read. */
@@ -67,6 +68,7 @@ public final class Msrs {
 
   Msrs(Cpu cpu) {
     this.cpu = cpu;
+    counters = new PerformanceCounters(cpu);
     reset();
   }
 
@@ -84,6 +86,11 @@ public final class Msrs {
     syscfg = 0;
     hwcr = 0;
     Arrays.fill(data, 0);
+    counters.reset();
+  }
+
+  PerformanceCounters counters() {
+    return counters;
   }
 
   // ---- Instructions ----
@@ -204,6 +211,10 @@ public final class Msrs {
           value = data[at];
         } else if ((at = msr - 0xc001_0044) >= 0 && at < BANKS) {
           value = bankMasks[at];
+        } else if ((at = msr - PerformanceCounters.SELECT) >= 0 && at < PerformanceCounters.COUNTERS) {
+          value = counters.select(at);
+        } else if ((at = msr - PerformanceCounters.COUNTER) >= 0 && at < PerformanceCounters.COUNTERS) {
+          value = counters.read(at);
         } else {
           return AbsentMsrs.contains(msr) ? ABSENT : UNKNOWN;
         }
@@ -276,6 +287,7 @@ public final class Msrs {
   private void setTscOffset(long offset) {
     tscAdjust += offset - cpu.tscOffset;
     cpu.tscOffset = offset;
+    cpu.platform.timeStampMoved();
   }
 
   /** Each of eight bytes is a memory type: 0, 1, 4 to 7. */
@@ -341,6 +353,10 @@ public final class Msrs {
           data[at] = v;
         } else if ((at = msr - 0xc001_0044) >= 0 && at < BANKS) {
           bankMasks[at] = v;
+        } else if ((at = msr - PerformanceCounters.SELECT) >= 0 && at < PerformanceCounters.COUNTERS) {
+          return counters.setSelect(at, v) ? PRESENT : UNKNOWN;
+        } else if ((at = msr - PerformanceCounters.COUNTER) >= 0 && at < PerformanceCounters.COUNTERS) {
+          counters.write(at, v);
         } else {
           return AbsentMsrs.contains(msr) ? ABSENT : UNKNOWN;
         }

@@ -32,6 +32,12 @@ public interface Platform {
   /** Sets CR8; the value is 0 to 15. */
   void setTaskPriority(int priority);
 
+  /** The time-stamp counter was set: what waits for a value of it is nearer or farther now. */
+  default void timeStampMoved() {}
+
+  /** A performance counter overflowed that is to interrupt. */
+  default void counterOverflow() {}
+
   /** Nothing around: ports float, no register exists. */
   Platform NONE =
       new Platform() {

@@ -204,7 +204,7 @@ final class Semantics {
   /** Whether an instruction must be the first of its block, because it reads the clock, or what it reaches may. */
   static boolean startsBlock(Instruction i) {
     return switch (i.mnemonic) {
-      case RDTSC, RDTSCP, RDMSR, WRMSR, IN, OUT, INS, OUTS -> true;
+      case RDTSC, RDTSCP, RDPMC, RDMSR, WRMSR, IN, OUT, INS, OUTS -> true;
       default -> false;
     };
   }

@@ -91,9 +91,15 @@ final class SystemOps {
     }
   }
 
-  /** RDPMC: the model has no counters, and CR4.PCE does not exist. */
+  /** RDPMC starts a block, too. */
   static void rdpmc(Cpu c, Instruction i) {
-    throw c.fault(Fault.GP, 0);
+    long counter = c.r[Cpu.RCX] & 0xffff_ffffL;
+    if ((c.cr4 & Cpu.CR4_PCE) == 0 && c.cpl != 0 || counter >= PerformanceCounters.COUNTERS) {
+      throw c.fault(Fault.GP, 0);
+    }
+    long count = c.msrs.counters().read((int) counter);
+    c.r[Cpu.RAX] = count & 0xffff_ffffL;
+    c.r[Cpu.RDX] = count >>> 32;
   }
 
   // ---- The processor and its clock ----

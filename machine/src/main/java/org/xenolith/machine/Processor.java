@@ -343,6 +343,17 @@ public class Processor implements Scheduler.Runner, Platform {
   }
 
   @Override
+  public void timeStampMoved() {
+    apic.tscMoved();
+    touched();
+  }
+
+  @Override
+  public void counterOverflow() {
+    apic.counterOverflow();
+  }
+
+  @Override
   public int taskPriority() {
     return apic.taskPriority();
   }

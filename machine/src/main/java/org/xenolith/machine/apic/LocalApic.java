@@ -43,7 +43,7 @@ public final class LocalApic {
       TIMER_CURRENT = 0x39, TIMER_DIVIDE = 0x3e, SELF_IPI = 0x3f;
 
   /** Indices of local vectors. */
-  private static final int LVT_TIMER = 0, LVT_LINT0 = 3, LVT_LINT1 = 4, LVT_ERROR = 5;
+  private static final int LVT_TIMER = 0, LVT_COUNTERS = 2, LVT_LINT0 = 3, LVT_LINT1 = 4, LVT_ERROR = 5;
 
   /** Writable bits of the local vectors: timer, thermal, performance, LINT0, LINT1, error. */
   private static final int[] LVT_BITS = {0x7_00ff, 0x1_07ff, 0x1_07ff, 0x1_a7ff, 0x1_a7ff, 0x1_00ff};
@@ -481,6 +481,11 @@ public final class LocalApic {
 
   void timerExpired() {
     local(LVT_TIMER);
+  }
+
+  /** A performance counter of the processor overflowed. */
+  public void counterOverflow() {
+    local(LVT_COUNTERS);
   }
 
   private void local(int n) {

@@ -11,6 +11,7 @@ import org.xenolith.cpu.Bus;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Msrs;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import org.xenolith.machine.Board;
@@ -35,6 +36,9 @@ public final class PcMachine extends Computer {
 
   /** The serial port, for the digest. */
   private static final int SERIAL = 0;
+
+  /** MTRRs enabled, all memory write back: what a kernel expects of firmware before it uses the page attribute table (pat_bp_init). */
+  private static final int MTRR_DEFAULT = 0x806;
 
   /**
    * What a machine is made from.
@@ -78,9 +82,11 @@ public final class PcMachine extends Computer {
       Ports ports = new Ports(clock);
       IoApic ioApic = new IoApic(apics, ending);
       Board board = new Board(memory, new CodeCache(memory), clock, events, digest, ending, ports, bus(ioApic), apics);
+      AmdModel model = new AmdModel(setup.processors());
       processors = new Processor[setup.processors()];
       for (int n = 0; n < processors.length; n++) {
-        processors[n] = new Processor(n, new AmdModel(), board);
+        processors[n] = new Processor(n, model, board);
+        processors[n].cpu.msrs.write(Msrs.MTRR_DEF_TYPE, MTRR_DEFAULT);
       }
       Pic pic = new Pic(apics::external);
       apics.external(pic::acknowledge);

@@ -1,0 +1,86 @@
+package org.xenolith.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Counters of retired instructions. */
+class PerformanceCountersTest {
+  private static final long USER = 1 << 16, SYSTEM = 1 << 17, INTERRUPT = 1 << 20, ENABLE = 1 << 22;
+  private static final String RDPMC = "0f 33";
+
+  private final Machine machine = new Machine().privilege(0);
+  private final Cpu cpu = machine.cpu;
+  private int overflows;
+
+  @BeforeEach
+  void platform() {
+    cpu.ownsRing0 = true;
+    cpu.platform = new TestPlatform() {
+      @Override
+      public void counterOverflow() {
+        overflows++;
+      }
+    };
+    machine.code("90".repeat(100));
+  }
+
+  private long read(int counter) {
+    long[] value = new long[1];
+    assertThat(cpu.msrs.read(PerformanceCounters.COUNTER + counter, value)).isTrue();
+    return value[0];
+  }
+
+  @Test
+  void countInstructionsOfTheModesThatAreAskedFor() {
+    cpu.msrs.write(PerformanceCounters.SELECT, ENABLE | SYSTEM | 0xc0);
+    cpu.msrs.write(PerformanceCounters.SELECT + 1, ENABLE | USER | SYSTEM | 0x76);
+    cpu.msrs.write(PerformanceCounters.COUNTER + 1, 1000);
+    machine.step(10);
+    machine.privilege(3).step(7);
+    assertThat(read(0)).isEqualTo(10);
+    assertThat(read(1)).isEqualTo(1017);
+    cpu.msrs.write(PerformanceCounters.SELECT + 1, 0);
+    machine.step(5);
+    assertThat(read(1)).isEqualTo(1017);
+  }
+
+  @Test
+  void areReadInTheMiddleOfCodeAndByUserCodeWhereTheSystemAllowsIt() {
+    cpu.msrs.write(PerformanceCounters.SELECT, ENABLE | USER | SYSTEM | 0xc0);
+    cpu.r[Cpu.RCX] = 0;
+    machine.code("90 90 90" + RDPMC).step(4);
+    assertThat(cpu.r[Cpu.RAX]).isEqualTo(3);
+    machine.privilege(3).code(cpu.rip, RDPMC);
+    assertThat(machine.fault().vector()).isEqualTo(Fault.GP);
+    cpu.cr4 |= Cpu.CR4_PCE;
+    machine.step(1);
+    cpu.r[Cpu.RCX] = 4;
+    machine.code(cpu.rip, RDPMC);
+    assertThat(machine.fault().vector()).isEqualTo(Fault.GP);
+  }
+
+  @Test
+  void tellOfAnOverflowAtTheInstruction() {
+    cpu.msrs.write(PerformanceCounters.COUNTER, (1L << 48) - 20);
+    cpu.msrs.write(PerformanceCounters.SELECT, ENABLE | INTERRUPT | SYSTEM | 0x76);
+    long end = machine.clock.now + 50;
+    assertThat(cpu.run(end)).isEqualTo(new Exit.Budget());
+    assertThat(machine.clock.now).isEqualTo(20);
+    assertThat(overflows).isZero();
+    cpu.run(end);
+    assertThat(overflows).isEqualTo(1);
+    assertThat(machine.clock.now).isEqualTo(50);
+    assertThat(read(0)).isEqualTo(30);
+  }
+
+  @Test
+  void eventsThatAreNotCountedAreUnknown() {
+    cpu.r[Cpu.RCX] = PerformanceCounters.SELECT;
+    cpu.r[Cpu.RAX] = ENABLE | USER | 0xc2;
+    cpu.r[Cpu.RDX] = 0;
+    machine.code("0f 30");
+    assertThat(machine.run(1)).isInstanceOf(Exit.Unimplemented.class);
+  }
+}
