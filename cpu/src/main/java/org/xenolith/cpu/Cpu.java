@@ -1,6 +1,7 @@
 package org.xenolith.cpu;
 
 import java.util.Arrays;
+import java.util.function.Function;
 import org.xenolith.cpu.sse.VectorUnit;
 import org.xenolith.cpu.x87.X87State;
 import org.xenolith.cpu.x87.X87Unit;
@@ -156,6 +157,9 @@ public final class Cpu {
   /** Runs blocks in the interpreter's place where it can, or null. */
   public Engine engine;
 
+  /** What each new processor gets for its {@link #engine}: tests set it, so that all of them run by another engine. */
+  public static volatile Function<Cpu, Engine> engines = cpu -> null;
+
   /** Where selectors are looked up: in the tables of {@link #gdtBase} and {@link #ldtBase}, unless a hypervisor keeps others. */
   public Descriptors descriptors = new NativeDescriptors(this);
 
@@ -238,6 +242,7 @@ public final class Cpu {
     this.clock = clock;
     this.mmu = new Mmu(this, memory, bus, model.physicalBits());
     code.add(this);
+    engine = engines.apply(this);
   }
 
   // ---- Running ----

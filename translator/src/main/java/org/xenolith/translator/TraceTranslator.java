@@ -451,15 +451,16 @@ final class TraceTranslator {
       }
       if (rm >= 0) {
         e.withRegister(prefix, rex, map, opcode, reg, rm);
-      } else if (!writes) {
+      } else if (!writes && rule.effect != FlagEffect.BIT) {
         e.withMemory(prefix, rex, map, opcode, reg, STATE, register(guest));
       } else {
+        // For BT a register as the bit's number would reach beyond memory.
         rm = A;
         if (rule.rm != 0 || rule.reads0 || i.width < 4) {
           e.load(A, STATE, register(guest));
         }
         e.withRegister(prefix, rex, map, opcode, reg, A);
-        storeRm = guest;
+        storeRm = writes ? guest : -1;
       }
       if (rule.rm == 0) {
         result = rm;

@@ -7,9 +7,6 @@ import org.xenolith.isa.Instruction;
 
 /** Runs the translations of a {@link Translator} for one processor. */
 final class TranslatedRun implements Engine {
-  /** So often a block is interpreted before it is translated. */
-  private static final int EARNED = 30;
-
   private final Translator translator;
   private final State state;
 
@@ -34,7 +31,7 @@ final class TranslatedRun implements Engine {
     b.runs++;
     Translation t = Translator.entry(b);
     if (t == null) {
-      if (b.runs < EARNED || !Trace.suits(b)) {
+      if (b.runs < translator.earned || !Trace.suits(b)) {
         return false;
       }
       t = translator.translate(b);

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
@@ -25,6 +26,10 @@ final class Translator {
 
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
+  /** So often a block is interpreted before it is translated. */
+  private static final int EARNED = 30;
+
+  final int earned;
   private final Arena arena;
   private final MemorySegment memory;
   private final TraceTranslator traces = new TraceTranslator(this);
@@ -44,7 +49,8 @@ final class Translator {
   /** Statistics: translations made, instructions in them, translations dropped, times that all were dropped. */
   private long made, instructions, dropped, cleared;
 
-  private Translator(Arena arena, MemorySegment memory, CodeCache code, ProcessorModel model) {
+  private Translator(Arena arena, MemorySegment memory, CodeCache code, ProcessorModel model, int earned) {
+    this.earned = earned;
     this.arena = arena;
     this.memory = memory;
     jumps = new JumpCache(arena);
@@ -73,18 +79,30 @@ final class Translator {
    * writable and executable. Its memory is given back when the garbage collector finds it.
    */
   static Translator make(CodeCache code, ProcessorModel model) {
+    return make(code, model, EARNED);
+  }
+
+  /**
+   * @param earned so often a block is asked for before it is translated
+   */
+  static Translator make(CodeCache code, ProcessorModel model, int earned) {
     String host = System.getProperty("os.arch");
     if (!host.equals("amd64") && !host.equals("x86_64") || !System.getProperty("os.name").equals("Linux")) {
       return null;
     }
     Arena arena = Arena.ofAuto();
     MemorySegment memory = ExecutableMemory.map(CODE_BYTES, arena);
-    return memory == null ? null : new Translator(arena, memory, code, model);
+    return memory == null ? null : new Translator(arena, memory, code, model, earned);
   }
 
   /** Lets a processor run translations. */
   void attach(Cpu cpu) {
-    cpu.engine = new TranslatedRun(this, new State(arena));
+    cpu.engine = engine();
+  }
+
+  /** What runs translations for one processor. */
+  Engine engine() {
+    return new TranslatedRun(this, new State(arena));
   }
 
   /** Translations made, instructions in them, translations dropped, times that all were dropped for want of space. */
