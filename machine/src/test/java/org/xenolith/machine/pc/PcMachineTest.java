@@ -1,0 +1,231 @@
+package org.xenolith.machine.pc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.KernelImage;
+import org.xenolith.isa.Assembler;
+import org.xenolith.isa.Assembler.Label;
+import org.xenolith.machine.RunOutcome;
+
+@Timeout(30)
+class PcMachineTest {
+  private static KernelImage image(byte[] elf) {
+    return KernelImage.read("pc guest", MemorySegment.ofArray(elf));
+  }
+
+  private static String text(PcGuest guest, long pa, int length) {
+    byte[] bytes = new byte[length];
+    guest.machine().memory().read(pa, bytes, 0, length);
+    return new String(bytes, StandardCharsets.US_ASCII);
+  }
+
+  // ---- Start and end ----
+
+  @Test
+  void aKernelIsStartedAsTheBootProtocolSays() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.a.emit(org.xenolith.isa.Mnemonic.MOV, org.xenolith.isa.Operand.gpr(Assembler.RAX), org.xenolith.isa.Operand.gpr(Assembler.RSI));
+      guest.keep(0).print("up").powerOff();
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.printed()).isEqualTo("up");
+      long parameters = guest.word(0);
+      var memory = guest.machine().memory();
+      assertThat(memory.readInt(parameters + 0x202)).isEqualTo(0x5372_6448);
+      assertThat(text(guest, memory.readInt(parameters + 0x228), 5)).isEqualTo("hello");
+      assertThat(memory.readInt(parameters + 0x21c)).isEqualTo(6);
+      assertThat(text(guest, memory.readInt(parameters + 0x218), 6)).isEqualTo("module");
+      assertThat(text(guest, memory.readLong(parameters + 0x70), 8)).isEqualTo("RSD PTR ");
+      assertThat(memory.readByte(parameters + 0x1e8)).isEqualTo((byte) 4);
+      assertThat(memory.readLong(parameters + 0x2d0 + 60)).isEqualTo(0x10_0000);
+      assertThat(memory.readLong(parameters + 0x2d0 + 68)).isEqualTo(PcGuest.MEMORY - 0x10_0000);
+    }
+  }
+
+  @Test
+  void aMultibootKernelIsStartedInProtectedMode() {
+    try (PcGuest guest = new PcGuest()) {
+      // mov [180000h], eax; mov [180004h], ebx; xor eax, eax; out 0f4h, eax; hlt
+      byte[] elf = PcGuest.multiboot(3, 0xa3, 0, 0, 0x18, 0, 0x89, 0x1d, 4, 0, 0x18, 0, 0x31, 0xc0, 0xe7, 0xf4, 0xf4);
+      RunOutcome outcome = guest.run(image(elf), 10_000);
+      assertThat(outcome.reason()).contains("debug exit with 0");
+      assertThat((int) guest.word(0)).isEqualTo(0x2bad_b002);
+      long information = guest.word(0) >>> 32;
+      var memory = guest.machine().memory();
+      assertThat(memory.readInt(information)).isEqualTo(0x24d);
+      assertThat(text(guest, memory.readInt(information + 16), 15)).isEqualTo("pc guest hello\0");
+      int module = memory.readInt(information + 24);
+      assertThat(text(guest, memory.readInt(module), 6)).isEqualTo("module");
+      assertThat(memory.readInt(module + 4) - memory.readInt(module)).isEqualTo(6);
+    }
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() {
+    try (PcGuest guest = new PcGuest()) {
+      assertThatThrownBy(() -> guest.run(image(PcGuest.multiboot(4)), 1)).isInstanceOf(ImageException.class).hasMessageContaining("0x4");
+      byte[] elf = PcGuest.elf64(new byte[16]);
+      // The program header's physical address and size in memory.
+      elf[64 + 24 + 3] = 1;
+      assertThatThrownBy(() -> guest.run(image(elf), 1)).isInstanceOf(ImageException.class).hasMessageContaining("segment at 0x1100000");
+    }
+  }
+
+  @Test
+  void aFailingTestKernelNamesItsNumber() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.out(0xf4, 4, 7);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.CRASH);
+      assertThat(outcome.reason()).contains("7");
+    }
+  }
+
+  @Test
+  void aTripleFaultIsACrashUnlessTheGuestAskedForIt() {
+    try (PcGuest guest = new PcGuest()) {
+      // lidt of a table without entries but with a limit; ud2
+      guest.a.mov(Assembler.RBX, PcGuest.DATA).raw(0xc7, 0x03, 0x0f, 0, 0, 0).raw(0x0f, 0x01, 0x1b).raw(0x0f, 0x0b);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.CRASH);
+      assertThat(outcome.reason()).contains("triple fault on processor 0");
+    }
+    try (PcGuest guest = new PcGuest()) {
+      guest.a.mov(Assembler.RBX, PcGuest.DATA).raw(0x0f, 0x01, 0x1b).raw(0xcc);
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.REBOOT);
+    }
+  }
+
+  @Test
+  void aHaltWithInterruptsOffIsADeadlock() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.raw(0xf4);
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.DEADLOCK);
+    }
+  }
+
+  // ---- Time and interrupts ----
+
+  /** Makes an interrupt descriptor table with one gate, for vector 40h, and enables interrupts of the local APIC. */
+  private static void handle(PcGuest guest, Label handler) {
+    Assembler a = guest.a;
+    long gate = PcGuest.DATA + 0x1000 + 16 * 0x40;
+    // Offset, selector 10h, an interrupt gate.
+    a.lea(Assembler.RAX, handler).mov(Assembler.RBX, gate);
+    a.raw(0x66, 0x89, 0x03).raw(0xc7, 0x43, 0x02, 0x10, 0, 0, 0x8e).raw(0xc1, 0xe8, 0x10).raw(0x66, 0x89, 0x43, 0x06);
+    a.mov(Assembler.RBX, PcGuest.DATA + 0x800).raw(0x66, 0xc7, 0x03, 0xff, 0x0f).mov(Assembler.RAX, PcGuest.DATA + 0x1000);
+    a.raw(0x48, 0x89, 0x43, 0x02).raw(0x0f, 0x01, 0x1b);
+    guest.apic(0xf0, 0x1ff);
+  }
+
+  @Test
+  void aHaltedProcessorSkipsToItsTimer() {
+    try (PcGuest guest = new PcGuest()) {
+      Label handler = guest.a.newLabel();
+      handle(guest, handler);
+      guest.apic(0x3e0, 0xb).apic(0x320, 0x40).apic(0x380, 1_000_000_000);
+      guest.raw(0x0f, 0x31, 0x89, 0xc6).raw(0xfb, 0xf4).print("woken").powerOff();
+      guest.a.bind(handler);
+      // rdtsc; sub eax, esi
+      guest.raw(0x0f, 0x31, 0x29, 0xf0).keep(0).apic(0xb0, 0).raw(0x48, 0xcf);
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.printed()).isEqualTo("woken");
+      assertThat(guest.word(0)).isBetween(999_999_980L, 1_000_000_000L);
+      assertThat(guest.machine().instructions()).isLessThan(200);
+      assertThat(guest.machine().exits()).containsEntry("halt", 1L).containsEntry("interrupt", 1L);
+      assertThat(guest.machine().faults()).containsEntry(0x40, 1L);
+    }
+  }
+
+  @Test
+  void aTimerSetInTheMiddleOfATurnStrikesOnItsCount() {
+    try (PcGuest guest = new PcGuest()) {
+      Label handler = guest.a.newLabel();
+      handle(guest, handler);
+      guest.raw(0xfb).apic(0x3e0, 0xb).apic(0x320, 0x40);
+      // xor ecx, ecx; start; inc ecx for ever
+      guest.raw(0x31, 0xc9).apic(0x380, 100);
+      Label loop = guest.a.here();
+      guest.raw(0xff, 0xc1).a.jmp(loop);
+      guest.a.bind(handler);
+      guest.a.emit(org.xenolith.isa.Mnemonic.MOV, org.xenolith.isa.Operand.gpr(Assembler.RAX), org.xenolith.isa.Operand.gpr(Assembler.RCX));
+      guest.keep(0).powerOff();
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.word(0)).isBetween(48L, 50L);
+    }
+  }
+
+  @Test
+  void whatIsTypedReachesTheSerialPort() {
+    try (PcGuest guest = new PcGuest()) {
+      Label wait = guest.a.here();
+      // Until data is ready: test al, 1
+      guest.in(Uart.PORTS + 5).raw(0xa8, 0x01).a.jcc(Assembler.E, wait);
+      guest.in(Uart.PORTS).keep(0).powerOff();
+      PcMachine.Setup setup = new PcMachine.Setup(image(PcGuest.elf64(guest.a.toBytes())), null, "", PcGuest.MEMORY, 1, true, false);
+      try (PcMachine machine = new PcMachine(setup, (bytes, length) -> {})) {
+        machine.type(new byte[] {'!'});
+        assertThat(machine.run(1_000_000).kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+        assertThat(machine.memory().readLong(PcGuest.DATA)).isEqualTo('!');
+      }
+    }
+  }
+
+  // ---- Several processors ----
+
+  /** Copies code of the second processor to 8000h, and starts that processor there. */
+  private static void startSecond(PcGuest guest, int... code) {
+    for (int n = 0; n < code.length; n++) {
+      guest.a.mov(Assembler.RBX, 0x8000 + n).raw(0xc6, 0x03, code[n]);
+    }
+    guest.apic(0x310, 1 << 24).apic(0x300, 0x4500).apic(0x300, 0x4608);
+  }
+
+  @Test
+  void initAndStartupBeginTheSecondProcessorInRealMode() {
+    try (PcGuest guest = new PcGuest().processors(2)) {
+      // mov ax, 1800h; shl ... is too long for real mode's reach: it writes to 0:600h, through ds 0.
+      startSecond(guest, 0xc6, 0x06, 0x00, 0x06, 0x77, 0xf4);
+      guest.a.mov(Assembler.RBX, 0x600);
+      Label wait = guest.a.here();
+      guest.raw(0xf3, 0x90).raw(0x80, 0x3b, 0x77).a.jcc(Assembler.NE, wait);
+      guest.print("both").powerOff();
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.printed()).isEqualTo("both");
+      assertThat(guest.machine().state(0)).isEqualTo("runnable");
+      assertThat(guest.machine().state(1)).isEqualTo("blocked");
+    }
+  }
+
+  @Test
+  void initOfTheBootProcessorIsAReset() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.apic(0x310, 0).apic(0x300, 0x4500).raw(0xeb, 0xfe);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.REBOOT);
+      assertThat(guest.machine().instructions()).isLessThan(20);
+    }
+  }
+
+  @Test
+  void equalRunsHaveEqualDigestsAndOthersDoNot() {
+    String[] digests = new String[3];
+    for (int n = 0; n < 3; n++) {
+      try (PcGuest guest = new PcGuest().processors(2)) {
+        startSecond(guest, 0xff, 0x06, 0x00, 0x06, 0xeb, 0xfa);
+        Label loop = guest.a.mov(Assembler.RCX, 30_000).here();
+        guest.raw(0xff, 0xc9).a.jcc(Assembler.NE, loop);
+        guest.print(n < 2 ? "same" : "sane").powerOff();
+        guest.run();
+        digests[n] = guest.machine().digest();
+      }
+    }
+    assertThat(digests[1]).isEqualTo(digests[0]);
+    assertThat(digests[2]).isNotEqualTo(digests[0]);
+  }
+}
