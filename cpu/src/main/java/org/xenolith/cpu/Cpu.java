@@ -204,6 +204,12 @@ public final class Cpu {
   /** Blocks must not simply run through: {@link #stepping}, {@link #limited}, or a debugger waits for something. */
   private boolean careful;
 
+  /** Whether the running instruction is a run of its own, or nothing runs: then the clock is exact. */
+  private boolean alone = true;
+
+  /** The next instruction is to be run alone: it will access a device. */
+  private boolean aloneNext;
+
   /** The code segment ends below 4 GiB: instructions must not lie beyond its limit. */
   private boolean limited;
 
@@ -262,36 +268,59 @@ public final class Cpu {
       until = Math.min(until, clock.now + msrs.counters().room());
     }
     stop = exit != null || pendingDebug != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
-    Block b = none;
-    try {
-      while (true) {
-        if (stop) {
-          stop = false;
-          countMode();
-          if (endsAtBoundary(until)) {
-            clock.now++;
-            return exit;
-          }
-          if (ended) {
-            return BUDGET;
-          }
+    while (true) {
+      try {
+        return runBlocks(until);
+      } catch (Fault f) {
+        if (f.vector == Fault.RESTART) {
+          aloneNext = true;
+          continue;
         }
-        if (clock.now >= until) {
+        clock.now++;
+        return exit != null ? exit : new Exit.Exception(f.vector, f.errorCode, f.address);
+      } finally {
+        alone = true;
+      }
+    }
+  }
+
+  private Exit runBlocks(long until) {
+    Block b = none;
+    while (true) {
+      if (stop) {
+        stop = false;
+        countMode();
+        if (endsAtBoundary(until)) {
+          clock.now++;
+          return exit;
+        }
+        if (ended) {
           return BUDGET;
         }
-        b = code.after(b, this, rip, mmu.hostForFetch(codeAddress(rip)));
-        branches[(int) branchCount++ & 63] = b.va;
-        if (careful) {
-          runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
-        } else if (engine != null && engine.run(this, b, until)) {
-          b = none;
-        } else {
-          runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
-        }
       }
-    } catch (Fault f) {
-      clock.now++;
-      return exit != null ? exit : new Exit.Exception(f.vector, f.errorCode, f.address);
+      if (clock.now >= until) {
+        return BUDGET;
+      }
+      b = code.after(b, this, rip, mmu.hostForFetch(codeAddress(rip)));
+      branches[(int) branchCount++ & 63] = b.va;
+      alone = false;
+      if (careful || aloneNext) {
+        runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
+      } else if (engine != null && engine.run(this, b, until)) {
+        b = none;
+      } else {
+        runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
+      }
+    }
+  }
+
+  /**
+   * To be called by an instruction that is about to access a device, with nothing of it done: devices look at the clock, which inside a block
+   * stands where the block began. Unless the instruction is a run of its own it is made one, by {@link Fault#RESTART}.
+   */
+  void aboutToAccessDevice() {
+    if (!alone) {
+      throw fault(Fault.RESTART);
     }
   }
 
@@ -358,6 +387,7 @@ public final class Cpu {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
     rip = b.next;
+    alone = n == 1;
     int k = from;
     try {
       while (k < n) {
@@ -392,7 +422,8 @@ public final class Cpu {
     if (limited && first.address + first.length - 1 > limit) {
       throw fault(Fault.GP, 0);
     }
-    if (stepping || shadow != NO_SHADOW) {
+    if (stepping || shadow != NO_SHADOW || aloneNext) {
+      aloneNext = false;
       step(b);
       return;
     }

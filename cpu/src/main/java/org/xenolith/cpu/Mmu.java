@@ -476,7 +476,11 @@ public final class Mmu {
     if (cpu.watching) {
       cpu.watch(va, size, READ);
     }
-    return onBus ? bus.read(pa, size) : readHost(memory.host(pa), size);
+    if (onBus) {
+      cpu.aboutToAccessDevice();
+      return bus.read(pa, size);
+    }
+    return readHost(memory.host(pa), size);
   }
 
   // ---- Stores ----
@@ -591,6 +595,7 @@ public final class Mmu {
       cpu.watch(va, size, WRITE);
     }
     if (onBus) {
+      cpu.aboutToAccessDevice();
       bus.write(pa, size, value);
       return;
     }

@@ -13,8 +13,8 @@ public final class Fadt {
   private static final int WBINVD = 1, PROC_C1 = 1 << 2, NO_POWER_BUTTON = 1 << 4, NO_SLEEP_BUTTON = 1 << 5, NO_RTC_WAKE = 1 << 6,
       TIMER_32 = 1 << 8, RESET = 1 << 10, HARDWARE_REDUCED = 1 << 20;
 
-  /** Boot architecture: ISA devices; no 8042; no VGA; no MSI; no CMOS clock. */
-  private static final int LEGACY_DEVICES = 1, NO_VGA = 1 << 2, NO_MSI = 1 << 3, NO_RTC = 1 << 5;
+  /** Boot architecture: ISA devices; no 8042; no VGA; no CMOS clock. */
+  private static final int LEGACY_DEVICES = 1, NO_VGA = 1 << 2, NO_RTC = 1 << 5;
 
   private static final int SYSTEM_IO = 1;
 
@@ -33,7 +33,7 @@ public final class Fadt {
    */
   public static byte[] pc(long dsdt, long facs, int interrupt, int ports, int century, int resetPort, int resetValue) {
     Fadt fadt = new Fadt();
-    fadt.common(dsdt, LEGACY_DEVICES | NO_VGA | NO_MSI,
+    fadt.common(dsdt, LEGACY_DEVICES | NO_VGA,
         WBINVD | PROC_C1 | NO_POWER_BUTTON | NO_SLEEP_BUTTON | NO_RTC_WAKE | TIMER_32 | RESET);
     ByteBuffer f = fadt.fields;
     f.putInt(36, (int) facs);
@@ -54,7 +54,7 @@ public final class Fadt {
   /** That of a machine without any of the fixed hardware (section 4.1), such as a hypervisor's container. */
   public static byte[] hardwareReduced(long dsdt) {
     Fadt fadt = new Fadt();
-    fadt.common(dsdt, NO_VGA | NO_MSI | NO_RTC, WBINVD | PROC_C1 | NO_POWER_BUTTON | NO_SLEEP_BUTTON | HARDWARE_REDUCED);
+    fadt.common(dsdt, NO_VGA | NO_RTC, WBINVD | PROC_C1 | NO_POWER_BUTTON | NO_SLEEP_BUTTON | HARDWARE_REDUCED);
     return fadt.table();
   }
 
