@@ -43,8 +43,8 @@ final class BootOptions {
       names = "--engine",
       paramLabel = "ENGINE",
       defaultValue = "auto",
-      description = "translator (x86-64 Linux hosts), interpreter, or auto: the faster one that this host can run (default: "
-          + "${DEFAULT-VALUE}).")
+      description = "translator (x86-64 Linux hosts), interpreter, auto (the faster one that this host can run), or lockstep: both, compared "
+          + "(default: ${DEFAULT-VALUE}).")
   Engine engine;
 
   @Option(
@@ -150,9 +150,6 @@ final class BootOptions {
   void check() {
     if (mode == Mode.pvh) {
       throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv or bare");
-    }
-    if (engine == Engine.lockstep) {
-      throw CommandFailure.notInThisVersion("--engine " + engine, "run with --engine interpreter, translator or auto");
     }
     String guest = mode == Mode.bare ? "a plain PC" : "a PV guest";
     int mostVcpus = mode == Mode.bare ? PcMachine.MAX_PROCESSORS : PvMachine.MAX_VCPUS;

@@ -130,7 +130,8 @@ final class BootRun {
         switch (plan.options().engine) {
           case auto -> EngineKind.AUTO;
           case translator -> EngineKind.TRANSLATOR;
-          case interpreter, lockstep -> EngineKind.INTERPRETER;
+          case interpreter -> EngineKind.INTERPRETER;
+          case lockstep -> EngineKind.LOCKSTEP;
         };
     try {
       EngineKind got = wanted.attach(machine.cpus());
@@ -139,7 +140,7 @@ final class BootRun {
       }
       return got;
     } catch (UnsupportedOperationException e) {
-      throw CommandFailure.unusable("--engine translator: " + e.getMessage(), "run with --engine interpreter, or auto");
+      throw CommandFailure.unusable("--engine " + plan.options().engine + ": " + e.getMessage(), "run with --engine interpreter, or auto");
     }
   }
 

@@ -62,6 +62,7 @@ class BootTest {
     String digest = digest("--initrd", initrd);
     assertThat(digest("--initrd", initrd)).isEqualTo(digest);
     assertThat(digest("--initrd", initrd, "--engine", "interpreter")).isEqualTo(digest);
+    assertThat(digest("--initrd", initrd, "--engine", "lockstep")).isEqualTo(digest);
     Path other = Files.write(temp.resolve("other"), Files.readAllBytes(Path.of(initrd)));
     byte[] changed = Files.readAllBytes(other);
     changed[100] ^= 1;

@@ -12,7 +12,7 @@ import java.util.List;
  * as it is, nothing is counted on the clock, blocks and TLB entries are made and used as without. Not safe for several threads: to be
  * used on the one that runs the machine.
  */
-public final class Breakpoints {
+public final class Breakpoints implements DataWatcher {
   /** Who is asked before instructions. */
   public interface Listener {
     /**
@@ -171,7 +171,8 @@ public final class Breakpoints {
   }
 
   /** An access that did not fault; inside one page. */
-  void accessed(Cpu cpu, long va, int size, int access) {
+  @Override
+  public void accessed(Cpu cpu, long va, long pa, int size, int access) {
     for (Watchpoint point : watchpoints) {
       if (hit == null && point.sees(va, size, access)) {
         hit = new Hit(point, cpu, va);

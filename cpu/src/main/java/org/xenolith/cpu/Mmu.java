@@ -113,7 +113,7 @@ public final class Mmu {
 
   private final TlbSet unused = new TlbSet();
 
-  /** What the fast paths see instead of the current set while there are watchpoints: nothing. */
+  /** What the fast paths see instead of the current set while accesses are watched: nothing. */
   private final TlbSet veil = new TlbSet();
 
   private TlbSet current;
@@ -123,8 +123,8 @@ public final class Mmu {
   /** Where the tables of the current set start. */
   private long readTlb, writeTlb, fetchTlb;
 
-  /** A debugger's watchpoints, or null. The set's entries are made and used as ever, but every access takes the slow path to them. */
-  private Breakpoints watchpoints;
+  /** Who watches data accesses, or null. The set's entries are made and used as ever, but every access takes the slow path to them. */
+  private DataWatcher watcher;
 
   private boolean user;
 
@@ -209,28 +209,33 @@ public final class Mmu {
   private void use(TlbSet set) {
     changes++;
     current = set;
-    TlbSet seen = watchpoints == null ? set : veil;
+    TlbSet seen = watcher == null ? set : veil;
     readTlb = seen.read;
     writeTlb = seen.write;
     fetchTlb = set.fetch;
   }
 
-  /** Tells a debugger's watchpoints of every data access from now on, or (with null) of none. */
-  void watch(Breakpoints points) {
-    watchpoints = points;
+  /** Tells {@code watcher} of every data access from now on, or (with null) nobody. */
+  public void watch(DataWatcher watcher) {
+    this.watcher = watcher;
     use(current);
+  }
+
+  /** Whether somebody is told of data accesses. */
+  public boolean isWatched() {
+    return watcher != null;
   }
 
   /** The machine address for a data access inside a page that the fast path did not serve. */
   private long reach(long va, int size, int access) {
-    if (watchpoints == null) {
+    if (watcher == null) {
       return fill(va, access);
     }
     long entry = (access == WRITE ? current.write : current.read) + index(va);
     boolean hit = inside(va - Host.getLong(entry), 1);
     long pa = hit ? memory.machine(Host.getLong(entry + 8) + va - Host.getLong(entry)) : fill(va, access);
     onBus &= !hit;
-    watchpoints.accessed(cpu, va, size, access);
+    watcher.accessed(cpu, va, onBus ? -1 : pa, size, access);
     return pa;
   }
 
@@ -432,13 +437,14 @@ public final class Mmu {
         default -> Host.getLong(host);
       };
     }
-    if (watchpoints != null) {
+    if (watcher != null) {
       entry = current.write + index(va);
       offset = va - Host.getLong(entry);
       if (inside(offset, size)) {
         // As above, without a look at the read entry, which may be another page's.
-        watchpoints.accessed(cpu, va, size, READ);
-        return readHost(Host.getLong(entry + 8) + offset, size);
+        long host = Host.getLong(entry + 8) + offset;
+        watcher.accessed(cpu, va, memory.machine(host), size, READ);
+        return readHost(host, size);
       }
     }
     checkWritable(va, size);

@@ -1,14 +1,18 @@
 package org.xenolith.translator;
 
 import java.util.List;
+import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.ProcessorModel;
 
 /** The engines that can run a machine's processors. What the guest does is the same on each. */
 public enum EngineKind {
   /** The translator where the host has what it needs, else the interpreter. */
   AUTO,
   TRANSLATOR,
-  INTERPRETER;
+  INTERPRETER,
+  /** Interpreter and translator run the same, and are compared after each trace: see {@link LockstepDifference}. */
+  LOCKSTEP;
 
   /**
    * Lets the processors of one machine run by this engine; before they run first.
@@ -21,14 +25,18 @@ public enum EngineKind {
     if (this == INTERPRETER) {
       return INTERPRETER;
     }
-    Translator translator = Translator.make(cpus.getFirst().codeCache(), cpus.getFirst().model);
+    CodeCache code = cpus.getFirst().codeCache();
+    ProcessorModel model = cpus.getFirst().model;
+    Translator translator = this == LOCKSTEP ? Translator.make(code, model, 2) : Translator.make(code, model);
     if (translator == null) {
       if (this == AUTO) {
         return INTERPRETER;
       }
       throw new UnsupportedOperationException("the translator needs an x86-64 Linux host that allows memory to be written and executed");
     }
-    cpus.forEach(translator::attach);
-    return TRANSLATOR;
+    for (Cpu cpu : cpus) {
+      cpu.engine = this == LOCKSTEP ? translator.lockstep() : translator.engine();
+    }
+    return this == LOCKSTEP ? LOCKSTEP : TRANSLATOR;
   }
 }

@@ -31,6 +31,9 @@ final class Site {
   /** For an instruction: that it leaves the SSE registers alone, that it is a translated SSE instruction. */
   boolean keepsSse, vector;
 
+  /** For an instruction: that it is not translated. */
+  boolean interpreted;
+
   /** For an exit: where the guest goes on. */
   long target;
 

@@ -111,6 +111,9 @@ final class TraceTranslator {
     e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, total);
     leave(owner.add(new Site(Site.Kind.BUDGET, translation)));
     translation.sse = sseReady;
+    while (translation.leading < total && steps.get(translation.leading).rule.action != Action.INTERPRET) {
+      translation.leading++;
+    }
     return translation;
   }
 
@@ -796,6 +799,7 @@ final class TraceTranslator {
     site.block = stub.step.block;
     site.place = stub.step.place;
     site.keepsSse = stub.step.rule.action != Action.INTERPRET && stub.step.rule.action != Action.VECTOR;
+    site.interpreted = stub.step.rule.action == Action.INTERPRET;
     site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
     leave(owner.add(site));

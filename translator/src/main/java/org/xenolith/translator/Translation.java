@@ -15,6 +15,9 @@ final class Translation {
   /** Address of its machine code. */
   long entry;
 
+  /** How many of its instructions come before the first that the interpreter runs in any case. */
+  int leading;
+
   /** Whether it uses the SSE registers. */
   boolean sse;
 

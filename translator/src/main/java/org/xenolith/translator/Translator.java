@@ -95,9 +95,9 @@ final class Translator {
     return memory == null ? null : new Translator(arena, memory, code, model, earned);
   }
 
-  /** Lets a processor run translations. */
-  void attach(Cpu cpu) {
-    cpu.engine = engine();
+  /** What runs translations for one processor beside the interpreter. */
+  Engine lockstep() {
+    return new LockstepRun(this, new State(arena));
   }
 
   /** What runs translations for one processor. */

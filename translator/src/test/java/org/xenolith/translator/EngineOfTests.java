@@ -13,9 +13,11 @@ public final class EngineOfTests implements LauncherSessionListener {
   @Override
   public void launcherSessionOpened(LauncherSession session) {
     String name = System.getProperty("xenolith.test.engine", "interpreter");
+    Map<CodeCache, Translator> ofMachines = Collections.synchronizedMap(new WeakHashMap<>());
     if (name.equals("translator")) {
-      Map<CodeCache, Translator> ofMachines = Collections.synchronizedMap(new WeakHashMap<>());
       Cpu.engines = cpu -> ofMachines.computeIfAbsent(cpu.codeCache(), code -> Translator.make(code, cpu.model, 1)).engine();
+    } else if (name.equals("lockstep")) {
+      Cpu.engines = cpu -> ofMachines.computeIfAbsent(cpu.codeCache(), code -> Translator.make(code, cpu.model, 1)).lockstep();
     }
   }
 }
