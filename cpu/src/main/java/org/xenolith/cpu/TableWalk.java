@@ -10,7 +10,6 @@ import java.util.List;
  */
 public final class TableWalk {
   private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
-  private static final long CR4_PSE = 0x10, CR4_PAE = 0x20;
 
   /**
    * An entry that was read.
@@ -88,7 +87,7 @@ public final class TableWalk {
       if (Mmu.canonical(va)) {
         wide(va, cpu.cr3 & ADDRESS, 4);
       }
-    } else if ((cpu.cr4 & CR4_PAE) != 0) {
+    } else if ((cpu.cr4 & Cpu.CR4_PAE) != 0) {
       wide(va & 0xffff_ffffL, cpu.cr3 & 0xffff_ffe0L, 3);
     } else {
       narrow(va & 0xffff_ffffL);
@@ -134,7 +133,7 @@ public final class TableWalk {
       if ((entry & Mmu.PRESENT) == 0) {
         return;
       }
-      if (level == 2 && (entry & Mmu.LARGE) != 0 && (cpu.cr4 & CR4_PSE) != 0) {
+      if (level == 2 && (entry & Mmu.LARGE) != 0 && (cpu.cr4 & Cpu.CR4_PSE) != 0) {
         page(entry & 0xffc0_0000L | (entry >>> 13 & 0xff) << 32, va, shift);
         return;
       }

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
-import org.xenolith.cpu.Mmu;
+import org.xenolith.cpu.TableWalk;
 
 /**
  * What a processor was doing when a run ended: registers, the last blocks entered, the words on the stack that look like return addresses,
@@ -17,7 +17,6 @@ public final class PostMortem {
 
   private static final int STACK_WORDS = 512;
   private static final int STACK_LINES = 24;
-  private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
   private PostMortem() {}
 
@@ -54,7 +53,7 @@ public final class PostMortem {
     int shown = 0;
     long rsp = cpu.r[Cpu.RSP] & ~7L;
     for (int n = 0; n < STACK_WORDS && shown < STACK_LINES; n++) {
-      long pa = peek(cpu, rsp + 8L * n);
+      long pa = TableWalk.machineOf(cpu, rsp + 8L * n);
       if (pa < 0) {
         return;
       }
@@ -67,43 +66,14 @@ public final class PostMortem {
     }
   }
 
-  /** The machine address of {@code va} by the processor's tables, or -1; sets no accessed bits. */
-  public static long peek(Cpu cpu, long va) {
-    long table = cpu.cr3 & ADDRESS;
-    for (int shift = 39; ; shift -= 9) {
-      long entryPa = table + ((va >>> shift & 511) << 3);
-      if (!Mmu.canonical(va) || !cpu.memory.isRam(entryPa >>> GuestMemory.FRAME_SHIFT)) {
-        return -1;
-      }
-      long entry = cpu.memory.readLong(entryPa);
-      if ((entry & Mmu.PRESENT) == 0) {
-        return -1;
-      }
-      if (shift == 12 || shift < 39 && (entry & Mmu.LARGE) != 0) {
-        long offset = (1L << shift) - 1;
-        long pa = entry & ADDRESS & ~offset | va & offset;
-        return cpu.memory.isRam(pa >>> GuestMemory.FRAME_SHIFT) ? pa : -1;
-      }
-      table = entry & ADDRESS;
-    }
-  }
-
   private static void walk(Cpu cpu, long va, List<String> lines) {
-    long table = cpu.cr3 & ADDRESS;
-    int level = 4;
-    for (int shift = 39; shift >= 12; shift -= 9, level--) {
-      long slot = va >>> shift & 511;
-      long entryPa = table + (slot << 3);
-      if (!cpu.memory.isRam(entryPa >>> GuestMemory.FRAME_SHIFT)) {
-        lines.add(String.format("  L%d table at %x is not RAM", level, table));
-        return;
-      }
-      long entry = cpu.memory.readLong(entryPa);
-      lines.add(String.format("  L%d[%3d] in mfn %x: %016x", level, slot, table >>> 12, entry));
-      if ((entry & Mmu.PRESENT) == 0 || shift < 39 && (entry & Mmu.LARGE) != 0) {
-        return;
-      }
-      table = entry & ADDRESS;
+    TableWalk walk = TableWalk.of(cpu, va);
+    for (TableWalk.Step step : walk.steps()) {
+      long table = TableWalk.machine(cpu, step.address()) >>> GuestMemory.FRAME_SHIFT;
+      lines.add(String.format("  L%d[%3d] in mfn %x: %016x", step.level(), step.slot(), table, step.entry()));
+    }
+    if (walk.steps().isEmpty()) {
+      lines.add((cpu.cr0 & Cpu.CR0_PG) == 0 ? "  paging is off" : "  the root is not RAM, or the address not canonical");
     }
   }
 }

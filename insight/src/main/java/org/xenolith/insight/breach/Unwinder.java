@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.TableWalk;
 import org.xenolith.image.Orc;
-import org.xenolith.insight.PostMortem;
 
 /**
  * Unwinds the stack of a guest's kernel as the kernel's own unwinder does (Linux: unwind_next_frame, arch/x86/kernel/unwind_orc.c), by
@@ -194,7 +194,7 @@ public final class Unwinder {
     }
 
     private long read(long va) {
-      long pa = PostMortem.peek(cpu, va);
+      long pa = TableWalk.machineOf(cpu, va);
       return pa < 0 || (va & 7) != 0 ? fail() : cpu.memory.readLong(pa);
     }
 
