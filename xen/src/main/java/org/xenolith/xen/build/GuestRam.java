@@ -75,6 +75,33 @@ final class GuestRam {
     memory.fill(mfn(pfn) << GuestMemory.FRAME_SHIFT, GuestMemory.FRAME_SIZE, value);
   }
 
+  /**
+   * Fills all memory with what somebody else left there, as the seed makes it up: whatever the builder does not write is unspecified, and a
+   * kernel that counts on zeros is to fail here rather than on one machine in a hundred.
+   */
+  void fillWithLeftovers(long seed) {
+    long state = seed;
+    for (long mfn : p2m) {
+      for (int n = 0; n < GuestMemory.FRAME_SIZE; n += Long.BYTES) {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        state += 0x9e3779b97f4a7c15L;
+        long z = (state ^ state >>> 30) * 0xbf58476d1ce4e5b9L;
+        z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
+        memory.writeLong((mfn << GuestMemory.FRAME_SHIFT) + n, z ^ z >>> 31);
+      }
+    }
+  }
+
+  /** Clears bytes at a pseudo-physical address. */
+  void clear(long address, long bytes) {
+    for (long done = 0; done < bytes; ) {
+      long at = address + done;
+      long n = Math.min(bytes - done, GuestMemory.FRAME_SIZE - (at & GuestMemory.FRAME_SIZE - 1));
+      memory.fill(machine(at), n, (byte) 0);
+      done += n;
+    }
+  }
+
   private long machine(long address) {
     return mfn(address >>> GuestMemory.FRAME_SHIFT) << GuestMemory.FRAME_SHIFT | address & GuestMemory.FRAME_SIZE - 1;
   }

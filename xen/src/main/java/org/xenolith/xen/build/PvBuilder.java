@@ -22,8 +22,9 @@ import org.xenolith.xen.mm.PvMmu;
  * tables, the boot stack, and at least 512 KiB of padding up to a multiple of 4 MiB. Behind that, unmapped, the initrd and the p2m list
  * with its page tables.
  *
- * <p>All memory not mentioned is zero, as Xen scrubs it. Which machine frames a domain gets depends on the seed: runs of 2 MiB in random
- * order, so that no pfn is its own mfn.
+ * <p>Which machine frames a domain gets depends on the seed: runs of 2 MiB in random order, so that no pfn is its own mfn. So does what is
+ * in memory and registers that the ABI leaves unspecified: with seed 0 zeros, with any other what the seed makes up. Cleared are the
+ * kernel's .bss as its program headers tell, start_info, the two rings and unused entries of page tables.
  */
 public final class PvBuilder {
   private static final long PADDING = 512 * 1024, ALIGNMENT = 4L << 20;
@@ -82,6 +83,9 @@ public final class PvBuilder {
     domain.maxPages = frames + EXTRA_FRAMES;
     long[] p2m = xen.mmu.populate(domain, Math.toIntExact(frames), seed);
     GuestRam ram = new GuestRam(xen.memory, p2m);
+    if (seed != 0) {
+      ram.fillWithLeftovers(seed);
+    }
     long base = layout.virtBase();
 
     // What the initial page tables map.
@@ -108,6 +112,10 @@ public final class PvBuilder {
     tables.map(base, mappedPages, 0, tablePfn);
     long stackPfn = ram.allocate(1, "the boot stack");
     ram.allocate(mappedPages - ram.next(), "padding");
+    clear(ram, startInfoPfn, 1);
+    clear(ram, storePfn, 1);
+    clear(ram, consolePfn, 1);
+    clear(ram, tablePfn, tableCount);
 
     // What they do not.
     StartInfo info = new StartInfo(ram, startInfoPfn);
@@ -120,6 +128,7 @@ public final class PvBuilder {
       long p2mTables = tables.tablesNeeded(p2mVa.getAsLong(), p2mPages);
       p2mPfn = ram.allocate(p2mPages + p2mTables, "the p2m list");
       tables.map(p2mVa.getAsLong(), p2mPages, p2mPfn, p2mPfn + p2mPages);
+      clear(ram, p2mPfn + p2mPages, p2mTables);
       info.p2mFrames(p2mPfn, p2mPages + p2mTables);
     }
     for (int pfn = 0; pfn < p2m.length; pfn++) {
@@ -142,8 +151,12 @@ public final class PvBuilder {
     PvDomain built =
         new PvDomain(
             p2m, base + (startInfoPfn << 12), layout.virtEntry(), stackTop, rootMfn, ram.mfn(storePfn), ram.mfn(consolePfn), end);
-    start(domain.vcpus.getFirst(), built);
+    start(domain.vcpus.getFirst(), built, seed);
     return built;
+  }
+
+  private static void clear(GuestRam ram, long pfn, long pages) {
+    ram.clear(pfn << GuestMemory.FRAME_SHIFT, pages << GuestMemory.FRAME_SHIFT);
   }
 
   private static void check(PvLayout layout, XenNotes notes, String commandLine, long memoryBytes) {
@@ -188,7 +201,9 @@ public final class PvBuilder {
     ram.allocate(GuestRam.pages(end) - (start >>> 12), "the kernel");
     for (Segment segment : image.elf().segments()) {
       if (segment.flags() != 0) {
-        ram.write(segment.pa() - layout.paddrOffset(), segment.data());
+        long address = segment.pa() - layout.paddrOffset();
+        ram.write(address, segment.data());
+        ram.clear(address + segment.fileSize(), segment.memorySize() - segment.fileSize());
       }
     }
   }
@@ -227,11 +242,11 @@ public final class PvBuilder {
     }
   }
 
-  private void start(Vcpu vcpu, PvDomain built) {
+  private void start(Vcpu vcpu, PvDomain built, long seed) {
     int rc = xen.mmu.roots().install(vcpu, built.rootMfn(), 0);
     if (rc != 0) {
       throw new IllegalStateException("the domain's own root is refused, error " + rc);
     }
-    StartState.set(vcpu, built);
+    StartState.set(vcpu, built, seed);
   }
 }

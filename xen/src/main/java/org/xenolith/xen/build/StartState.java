@@ -1,6 +1,6 @@
 package org.xenolith.xen.build;
 
-import java.util.Arrays;
+import java.util.Random;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Instruction;
 import org.xenolith.xen.Vcpu;
@@ -15,9 +15,15 @@ final class StartState {
 
   private StartState() {}
 
-  static void set(Vcpu vcpu, PvDomain built) {
+  /**
+   * @param seed 0: registers that mean nothing are 0; else they hold what it makes up
+   */
+  static void set(Vcpu vcpu, PvDomain built, long seed) {
     Cpu cpu = vcpu.cpu;
-    Arrays.fill(cpu.r, 0);
+    Random leftovers = new Random(seed);
+    for (int n = 0; n < 16; n++) {
+      cpu.r[n] = seed == 0 ? 0 : leftovers.nextLong();
+    }
     cpu.rip = built.entry();
     cpu.r[Cpu.RSP] = built.stackTop();
     cpu.r[Cpu.RSI] = built.startInfoVa();

@@ -120,7 +120,22 @@ class PvBuilderTest {
     PvDomain built = build(new TinyKernel(), null, "", MEMORY, 1);
     assertThat(cpu.mmu.read8(built.entry())).isEqualTo(TinyKernel.MARK & 0xff);
     assertThat(cpu.mmu.read8(built.entry() + TinyKernel.SIZE - 1)).isEqualTo(TinyKernel.MARK & 0xff);
-    assertThat(cpu.mmu.read8(built.entry() - 1)).isZero();
+  }
+
+  @Test
+  void whatTheAbiLeavesUnspecifiedIsWhatTheSeedMakesUp() throws IOException {
+    PvDomain built = build(new TinyKernel(), null, "", MEMORY, 1);
+    assertThat(cpu.mmu.read64(built.stackTop() - 64)).isNotZero();
+    assertThat(cpu.r[0]).isNotZero();
+    assertThat(cpu.r[6]).isEqualTo(built.startInfoVa());
+    assertThat(info(built, 16)).as("the rest of the magic").isZero();
+  }
+
+  @Test
+  void withoutASeedItIsZero() throws IOException {
+    PvDomain built = build(new TinyKernel(), null, "", MEMORY, 0);
+    assertThat(cpu.mmu.read64(built.stackTop() - 64)).isZero();
+    assertThat(cpu.r[0]).isZero();
   }
 
   @Test
