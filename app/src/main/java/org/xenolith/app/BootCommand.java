@@ -1,14 +1,11 @@
 package org.xenolith.app;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.xenolith.app.console.ConsoleInput;
 import org.xenolith.app.console.ConsoleOutput;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.app.console.RawTerminal;
-import org.xenolith.app.guest.Initramfs;
+import org.xenolith.app.guest.GuestInitrd;
 import org.xenolith.app.report.JsonReport;
 import org.xenolith.app.report.ReportFile;
 import org.xenolith.app.report.TextSummary;
@@ -51,7 +48,7 @@ final class BootCommand implements Callable<Integer> {
     options.check();
     ReportFile file = options.report == null ? null : new ReportFile(options.report);
     KernelImage image = context.image(kernel);
-    BootPlan plan = new BootPlan(image, initrd(), options);
+    BootPlan plan = new BootPlan(image, GuestInitrd.of(options.initrd, options.shell, context.stockSystem()), options);
     try (GuestSession session = session()) {
       RunReport report = BootRun.run(plan, session);
       session.leaveTerminal();
@@ -61,25 +58,6 @@ final class BootCommand implements Callable<Integer> {
       }
       summarize(report);
       return session.isUnread() ? ExitStatus.OK : ExitStatus.of(report.outcome());
-    }
-  }
-
-  private byte[] initrd() {
-    if (options.initrd == null) {
-      byte[] busybox = read(context.stockSystem().busybox());
-      return options.shell ? Initramfs.withShell(busybox) : Initramfs.thatReportsReady(busybox);
-    }
-    return read(options.initrd);
-  }
-
-  private static byte[] read(Path file) {
-    try {
-      return Files.readAllBytes(file);
-    } catch (IOException e) {
-      String problem = "cannot read the initrd " + file + ": " + CommandFailure.why(e);
-      throw CommandFailure.unusable(problem, "name a file that is there and that you may read");
-    } catch (OutOfMemoryError e) {
-      throw CommandFailure.unusable("the initrd " + file + " is too large", "make it smaller");
     }
   }
 

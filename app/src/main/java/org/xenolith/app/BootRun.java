@@ -18,12 +18,14 @@ import org.xenolith.insight.Outcome;
 import org.xenolith.insight.PostMortem;
 import org.xenolith.insight.RunReport;
 import org.xenolith.insight.SymbolNames;
-import org.xenolith.insight.Tally;
 import org.xenolith.insight.Vectors;
+import org.xenolith.insight.breach.BreachWatch;
+import org.xenolith.insight.breach.CodeNames;
 import org.xenolith.machine.Computer;
 import org.xenolith.machine.RunOutcome;
 import org.xenolith.machine.pc.PcMachine;
 import org.xenolith.translator.EngineKind;
+import org.xenolith.xen.Observer;
 import org.xenolith.xen.build.BuildException;
 import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
@@ -33,16 +35,18 @@ final class BootRun {
   private final BootPlan plan;
   private final GuestSession session;
   private final Names names;
-  private final Tally tally;
+  private final BreachWatch watch;
+  private final boolean stopAtBreach;
   private final WholeFile pageTables;
   private EngineKind engine = EngineKind.INTERPRETER;
   private final long startNs = System.nanoTime();
 
-  private BootRun(BootPlan plan, GuestSession session) {
+  private BootRun(BootPlan plan, GuestSession session, BreachWatch watch, boolean stopAtBreach) {
     this.plan = plan;
     this.session = session;
+    this.watch = watch;
+    this.stopAtBreach = stopAtBreach;
     this.names = new SymbolNames(plan.image()::symbols);
-    this.tally = new Tally(names);
     this.pageTables = plan.options().pageTables == null ? null : new WholeFile("--page-tables", plan.options().pageTables);
   }
 
@@ -50,7 +54,22 @@ final class BootRun {
    * @throws CommandFailure if the guest cannot be built
    */
   static RunReport run(BootPlan plan, GuestSession session) {
-    return new BootRun(plan, session).run();
+    return new BootRun(plan, session, new BreachWatch(new CodeNames(plan.image())), false).run();
+  }
+
+  /**
+   * Runs a guest under the eyes of {@code watch}.
+   *
+   * @param stopAtBreach whether the run ends soon after the first broken rule
+   * @throws CommandFailure if the guest cannot be built
+   */
+  static RunReport watched(BootPlan plan, GuestSession session, BreachWatch watch, boolean stopAtBreach) {
+    return new BootRun(plan, session, watch, stopAtBreach).run();
+  }
+
+  /** Makes the machine of a plan again, for another observer; its guest's console goes nowhere. */
+  static PvMachine again(BootPlan plan, Observer observer) {
+    return new PvMachine(pvSetup(plan), (bytes, length) -> {}, (bytes, length) -> {}, observer);
   }
 
   private RunReport run() {
@@ -98,7 +117,7 @@ final class BootRun {
   private Computer machine() {
     BootOptions options = plan.options();
     try {
-      return options.mode == BootOptions.Mode.bare ? pcMachine(options) : pvMachine(options);
+      return options.mode == BootOptions.Mode.bare ? pcMachine(options) : pvMachine();
     } catch (ImageException e) {
       throw CommandFailure.unusable(e.problem(), e.advice());
     } catch (BuildException e) {
@@ -109,12 +128,19 @@ final class BootRun {
     }
   }
 
-  private Computer pvMachine(BootOptions options) {
+  private Computer pvMachine() {
+    PvMachine machine = new PvMachine(pvSetup(plan), session::printed, session::logged, watch);
+    if (stopAtBreach) {
+      watch.onNew(machine::stop);
+    }
+    return machine;
+  }
+
+  private static PvMachine.Setup pvSetup(BootPlan plan) {
+    BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
-    PvMachine.Setup setup =
-        new PvMachine.Setup(
-            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
-    return new PvMachine(setup, session::printed, session::logged, tally);
+    return new PvMachine.Setup(
+        plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
   }
 
   private Computer pcMachine(BootOptions options) {
@@ -152,7 +178,8 @@ final class BootRun {
     long wallMs = (System.nanoTime() - startNs) / 1_000_000;
     BootOptions options = plan.options();
     KernelImage image = plan.image();
-    Outcome outcome = outcome(end.kind());
+    boolean broken = stopAtBreach && watch.any();
+    Outcome outcome = broken ? Outcome.RULE_BROKEN : outcome(end.kind());
     boolean endedBadly = outcome == Outcome.CRASH || outcome == Outcome.UNIMPLEMENTED || outcome == Outcome.RULE_BROKEN;
     String asked = session.reasonToEnd();
     return new RunReport(
@@ -161,7 +188,7 @@ final class BootRun {
         engine.name().toLowerCase(Locale.ROOT),
         new RunReport.Kernel(image.path(), image.buildId().orElse(""), image.release().orElse("")),
         outcome,
-        end.kind() == RunOutcome.Kind.STOPPED && asked != null ? asked : end.reason(),
+        broken ? watch.first() : end.kind() == RunOutcome.Kind.STOPPED && asked != null ? asked : end.reason(),
         machine.instructions(),
         machine.cpus().stream().map(cpu -> new RunReport.Processor(cpu.retired, cpu.retiredInUserMode())).toList(),
         machine.virtualNanoseconds(),
@@ -171,7 +198,7 @@ final class BootRun {
         machine.exits(),
         Vectors.named(machine.faults()),
         machine.tlb(),
-        tally.refusals(),
+        watch.refusals(),
         machine.digest(),
         endedBadly || options.stopAt != null ? postMortem(machine) : List.of());
   }

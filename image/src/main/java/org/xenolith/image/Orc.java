@@ -23,7 +23,10 @@ public final class Orc {
   }
 
   /** Registers that frames are found by (ORC_REG_*). */
-  public static final int UNDEFINED = 0, PREVIOUS_SP = 1, DX = 2, DI = 3, BP = 4, SP = 5, R10 = 6, R13 = 7, BP_INDIRECT = 8, SP_INDIRECT = 9;
+  public static final int UNDEFINED = 0, PREVIOUS_SP = 1, DX = 2, DI = 3, BP = 4, SP = 5, R10 = 6, R13 = 7;
+
+  /** The address in the register, or rather what lies there in memory. */
+  public static final int BP_INDIRECT = 8, SP_INDIRECT = 9;
 
   /**
    * How to find the caller's frame.

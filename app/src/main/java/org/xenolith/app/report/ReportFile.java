@@ -24,4 +24,8 @@ public final class ReportFile {
   public void write(RunReport report) {
     file.write(html ? HtmlReport.of(report) : JsonReport.of(report) + "\n");
   }
+
+  public void write(CheckReport report) {
+    file.write(html ? CheckPage.of(report) : report.json() + "\n");
+  }
 }

@@ -48,7 +48,8 @@ public final class BreachWatch implements Observer {
   @Override
   public void breach(Vcpu vcpu, Breach breach) {
     List<StackFrame> stack = unwinder.unwind(vcpu.cpu);
-    Place place = new Place(breach.rule().id(), stack.stream().limit(DEPTH).map(f -> f.function().isEmpty() ? f.place() : f.function()).toList());
+    List<String> functions = stack.stream().limit(DEPTH).map(f -> f.function().isEmpty() ? f.place() : f.function()).toList();
+    Place place = new Place(breach.rule().id(), functions);
     Seen known = seen.get(place);
     if (known == null && seen.size() < MOST_PLACES) {
       known = new Seen(look(vcpu, breach, stack));
@@ -90,6 +91,15 @@ public final class BreachWatch implements Observer {
   /** Whether any rule was broken. */
   public boolean any() {
     return !seen.isEmpty();
+  }
+
+  /** The first in a line, or "". */
+  public String first() {
+    if (seen.isEmpty()) {
+      return "";
+    }
+    Incident i = seen.values().iterator().next().incident;
+    return "%s in %s: %s".formatted(i.breach().rule().id(), Guilty.of(i.stack()).place(), i.breach().message());
   }
 
   /** In short, for the summary of a run. */

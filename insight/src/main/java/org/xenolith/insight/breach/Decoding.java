@@ -72,8 +72,9 @@ final class Decoding {
 
   private static String flush(long flags) {
     String what = (flags & 3) == 1 ? "the TLB" : (flags & 3) == 2 ? "the address" : "nothing";
-    long where = flags & ~3L;
-    return (flags & 3) == 0 || (flags & 3) == 3 ? what : what + (where == 0 ? " on this vcpu" : where == 4 ? " on all vcpus" : " on some vcpus");
+    long scope = flags & ~3L;
+    String where = scope == 0 ? " on this vcpu" : scope == 4 ? " on all vcpus" : " on some vcpus";
+    return (flags & 3) == 0 || (flags & 3) == 3 ? what : what + where;
   }
 
   private static String request(Breach.Operation o) {
@@ -103,7 +104,8 @@ final class Decoding {
     }
     for (int bit = 52; bit < 63; bit++) {
       if ((entry >>> bit & 1) != 0) {
-        flags.add(bit == 52 ? "bit52 (Xen's mark of a kernel page)" : bit == 62 && level == 1 ? "bit62 (Xen's mark of a grant)" : "bit" + bit);
+        String mark = bit == 52 ? " (Xen's mark of a kernel page)" : bit == 62 && level == 1 ? " (Xen's mark of a grant)" : "";
+        flags.add("bit" + bit + mark);
       }
     }
     if (entry < 0) {

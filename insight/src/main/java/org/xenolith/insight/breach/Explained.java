@@ -25,8 +25,13 @@ public final class Explained {
    *
    * @param title its heading
    * @param lines its lines, with two blanks in front for each step in
+   * @param prose whether they are sentences, not figures
    */
-  public record Part(String title, List<String> lines) {}
+  public record Part(String title, List<String> lines, boolean prose) {
+    Part(String title, List<String> lines) {
+      this(title, lines, false);
+    }
+  }
 
   private final Incident incident;
   private final long times;
@@ -84,7 +89,8 @@ public final class Explained {
   /** The known case that it resembles. */
   public Optional<KnownCase> knownCase() {
     List<String> functions = Stream.concat(queued.stream(), incident.stack().stream()).map(StackFrame::function).toList();
-    return KnownCase.resembling(rule(), functions).or(() -> Optional.ofNullable(breach().within()).flatMap(r -> KnownCase.resembling(r, functions)));
+    Optional<KnownCase> own = KnownCase.resembling(rule(), functions);
+    return own.or(() -> Optional.ofNullable(breach().within()).flatMap(within -> KnownCase.resembling(within, functions)));
   }
 
   /** In a line: rule and function. */
@@ -111,7 +117,7 @@ public final class Explained {
   /** Everything, in the order in which a person reads it. */
   public List<Part> parts() {
     List<Part> parts = new ArrayList<>();
-    parts.add(new Part("The rule", ruleLines()));
+    parts.add(new Part("The rule", ruleLines(), true));
     parts.add(new Part("What happened", happened()));
     parts.add(new Part("What a real Xen prints", printed()));
     if (!queued.isEmpty()) {
@@ -123,8 +129,8 @@ public final class Explained {
       parts.add(new Part("The frame then", frameLines()));
       parts.add(new Part("The frame's history", historyLines()));
     }
-    parts.add(new Part("What usually mends it", List.of(Mending.of(rule()))));
-    knownCase().ifPresent(c -> parts.add(new Part("A known case like it", List.of(c.title() + " (" + c.time() + ")", c.story()))));
+    parts.add(new Part("What usually mends it", List.of(Mending.of(rule())), true));
+    knownCase().ifPresent(c -> parts.add(new Part("A known case like it", List.of(c.title() + " (" + c.time() + ")", c.story()), true)));
     return parts;
   }
 
@@ -132,7 +138,8 @@ public final class Explained {
     List<String> lines = new ArrayList<>();
     lines.add(rule().sentence());
     if (breach().within() != null) {
-      lines.add("Here within %s, %s: %s".formatted(breach().within().id(), lowered(breach().within().title()), breach().within().sentence()));
+      Rule within = breach().within();
+      lines.add("Here within %s, %s: %s".formatted(within.id(), lowered(within.title()), within.sentence()));
     }
     lines.add("Xen: " + rule().where());
     lines.add("docs/rules/" + rule().page() + ".md");
@@ -148,7 +155,8 @@ public final class Explained {
       lines.add(Decoding.slot(s, n < incident.slotVas().size() ? incident.slotVas().get(n) : null));
       lines.add("  entry " + Decoding.entry(s.level(), s.entry()));
     }
-    lines.add("at count %,d on vcpu %d%s; %s".formatted(count(), incident.vcpu(), times == 1 ? "" : ", %,d times in all".formatted(times), effect()));
+    String often = times == 1 ? "" : ", %,d times in all".formatted(times);
+    lines.add("at count %,d on vcpu %d%s; %s".formatted(count(), incident.vcpu(), often, effect()));
     return lines;
   }
 
@@ -157,7 +165,8 @@ public final class Explained {
     boolean release = false;
     for (XenLine line : breach().lines()) {
       release |= line.build() == XenLine.Build.EVERY;
-      lines.add("(XEN) d1v%d %s%s".formatted(incident.vcpu(), line.text(), line.build() == XenLine.Build.EVERY ? "   [release builds, too]" : ""));
+      String builds = line.build() == XenLine.Build.EVERY ? "   [release builds, too]" : "";
+      lines.add("(XEN) d1v%d %s%s".formatted(incident.vcpu(), line.text(), builds));
       Decoding.words(line.text()).forEach(note -> lines.add("  " + note));
     }
     lines.add(release ? "A release build prints only the lines so marked." : "A release build prints nothing.");
@@ -169,7 +178,10 @@ public final class Explained {
     lines.add(incident.frame());
     for (FrameUse use : incident.uses()) {
       FrameHistory.Event since = history.since(use.slot());
-      String when = since == null ? ", since the start or before what is recorded" : ", since count %,d by %s".formatted(since.count(), since.by());
+      String when = ", since the start or before what is recorded";
+      if (since != null) {
+        when = ", since count %,d by %s".formatted(since.count(), since.by());
+      }
       lines.add("named by " + Decoding.slot(use.slot(), use.va()) + when);
       lines.add("  entry " + Decoding.entry(use.slot().level(), use.slot().entry()));
     }
@@ -211,13 +223,20 @@ public final class Explained {
     map.put("mfn", breach().mfn() < 0 ? "" : "0x%x".formatted(breach().mfn()));
     map.put("operation", Decoding.operation(breach().operation()));
     map.put("slots", slotMaps());
-    map.put("xen_prints", breach().lines().stream().map(l -> Map.of("text", l.text(), "release", l.build() == XenLine.Build.EVERY)).toList());
+    map.put("xen_prints", breach().lines().stream().map(Explained::lineMap).toList());
     map.put("stack", incident.stack().stream().map(StackFrame::toMap).toList());
     map.put("queued_stack", queued.stream().map(StackFrame::toMap).toList());
     map.put("frame", incident.frame());
     map.put("history", history.events().stream().map(FrameHistory.Event::toMap).toList());
     map.put("mending", Mending.of(rule()));
     map.put("known_case", knownCase().map(KnownCase::title).orElse(""));
+    return map;
+  }
+
+  private static Map<String, Object> lineMap(XenLine line) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("text", line.text());
+    map.put("release", line.build() == XenLine.Build.EVERY);
     return map;
   }
 

@@ -156,7 +156,11 @@ final class Replay implements Observer {
 
   @Override
   public void breach(Vcpu vcpu, Breach breach) {
-    if (next < incidents.size() && vcpu.cpu.clock.now == incidents.get(next).count() && breach.rule() == incidents.get(next).breach().rule()) {
+    if (next == incidents.size()) {
+      return;
+    }
+    Incident wanted = incidents.get(next);
+    if (vcpu.cpu.clock.now == wanted.count() && breach.rule() == wanted.breach().rule()) {
       next++;
       if (next == incidents.size()) {
         machine.stop();

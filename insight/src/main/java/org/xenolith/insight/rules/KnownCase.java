@@ -24,8 +24,8 @@ import org.xenolith.xen.rules.Rule;
 /** Changes of Linux that broke Xen PV guests, each with the rule that was broken. Commits are those of Linux. */
 public enum KnownCase {
   PAGETABLE_RESERVE("Early page tables reserved too wide", "2011",
-      "4b239f458c22 reserved more pages for early page tables than were used; pages in the reserve that held no table stayed read-only, and "
-          + "tables were mapped writable. 279b706bf800 gave Xen a hook of its own.",
+      "4b239f458c22 reserved more pages for early page tables than were used; pages in the reserve that held no table stayed read-only, "
+          + "and tables were mapped writable. 279b706bf800 gave Xen a hook of its own.",
       Set.of(ONE_USE, WRITABLE_IS_EXCLUSIVE), "init_memory_mapping", "init_range_memory_mapping", "alloc_low_pages"),
 
   LAZY_VMALLOC("vm_unmap_ram left writable aliases", "2.6.37-rc4, December 2010",
@@ -63,8 +63,8 @@ public enum KnownCase {
       Set.of(PINNED_ONCE), "move_page_tables", "move_normal_pmd", "move_pgt_entry"),
 
   DIRTY_BRK("A .brk that was not cleared", "5.19-rc, mended by 38fa5479b413",
-      "Memory of .brk was taken for page tables uncleared, and old contents in unused slots made the whole table bad. What is in that memory "
-          + "differs from boot to boot.",
+      "Memory of .brk was taken for page tables uncleared, and old contents in unused slots made the whole table bad. What is in that "
+          + "memory differs from boot to boot.",
       Set.of(ENTRY_FLAGS, NO_IO_MEMORY, NEXT_LEVEL, L1TF_SAFE, ONE_USE), "xen_setup_kernel_pagetable", "xen_start_kernel", "extend_brk",
       "xen_setup_arch", "xen_arch_setup", "setup_arch", "xen_convert_"),
 

@@ -29,7 +29,7 @@ class ExplainedTest {
   private static final int UPDATE_VA_MAPPING = 14, MULTICALL = 13;
 
   private static Function<Observer, PvMachine> machines(KernelImage image) {
-    PvMachine.Setup setup = new PvMachine.Setup(image, null, "", NamedGuest.MEMORY, 1, 1, true);
+    PvMachine.Setup setup = new PvMachine.Setup(image, null, "", NamedGuest.MEMORY, 1, 0, true);
     return observer -> new PvMachine(setup, (bytes, length) -> {}, (bytes, length) -> {}, observer);
   }
 

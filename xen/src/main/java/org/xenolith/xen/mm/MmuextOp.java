@@ -100,7 +100,8 @@ final class MmuextOp implements Hypercall {
       }
       case TLB_FLUSH_MULTI, INVLPG_MULTI -> {
         if (mask.read(vcpu, arg2) != 0) {
-          yield refusals.refuse(Rule.EXTENDED_OPS, Errno.EINVAL, -1, "the vcpu mask of a TLB flush, at 0x%x, is not readable".formatted(arg2));
+          String why = "the vcpu mask of a TLB flush, at 0x%x, is not readable".formatted(arg2);
+          yield refusals.refuse(Rule.EXTENDED_OPS, Errno.EINVAL, -1, why);
         }
         yield flush(domain, command == TLB_FLUSH_MULTI, arg1);
       }
@@ -113,7 +114,8 @@ final class MmuextOp implements Hypercall {
       case SET_LDT -> mmu.descriptors().setLdt(vcpu, arg1, (int) arg2);
       case CLEAR_PAGE -> clear(domain, arg1);
       case COPY_PAGE -> copy(domain, arg1, arg2);
-      case MARK_SUPER, UNMARK_SUPER -> refusals.refuse(Rule.EXTENDED_OPS, Errno.EOPNOTSUPP, -1, "Xen no longer lets a PV guest map large pages");
+      case MARK_SUPER, UNMARK_SUPER ->
+          refusals.refuse(Rule.EXTENDED_OPS, Errno.EOPNOTSUPP, -1, "Xen no longer lets a PV guest map large pages");
       default -> refusals.refuse(Rule.EXTENDED_OPS, Errno.ENOSYS, -1, "there is no mmuext_op %d".formatted(command));
     };
   }

@@ -36,7 +36,8 @@ final class VaMapping {
       String why = "update_va_mapping names a domain that cannot be meant, 0x%x".formatted(args[3] & 0xffff);
       rc = refusals.refuse(Rule.OWN_FRAMES, Errno.ESRCH, -1, why);
     } else if (pageOwner != vcpu.domain.id && pageOwner != FrameTable.DOMID_IO) {
-      rc = refusals.refuse(Rule.OWN_FRAMES, Errno.EPERM, -1, "update_va_mapping with frames of d%d is for privileged domains".formatted(pageOwner));
+      String why = "update_va_mapping with frames of d%d is for privileged domains".formatted(pageOwner);
+      rc = refusals.refuse(Rule.OWN_FRAMES, Errno.EPERM, -1, why);
     } else {
       rc = update(vcpu, args[0], args[1], args[2], pageOwner);
     }

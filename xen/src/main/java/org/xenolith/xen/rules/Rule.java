@@ -82,8 +82,8 @@ public enum Rule {
       debug("Attempt to create linear p.t. with write perms")),
 
   XEN_SLOTS(13, "L4 slots 256 to 271 are Xen's",
-      "The slots for 0xffff800000000000 to 0xffff87ffffffffff belong to Xen; no guest changes them, and Xen writes them when a frame becomes "
-          + "an L4 table.",
+      "The slots for 0xffff800000000000 to 0xffff87ffffffffff belong to Xen; no guest changes them, and Xen writes them when a frame "
+          + "becomes an L4 table.",
       "mm.c: mod_l4_entry; include/asm/config.h: ROOT_PAGETABLE_FIRST_XEN_SLOT", "-EINVAL",
       debug("L4 update in Xen-private area, slot <slot>")),
 
@@ -105,7 +105,7 @@ public enum Rule {
   L1TF_SAFE(17, "An absent entry names no frame",
       "An entry that is not present is 0 or has an address far above all memory, so that a processor that speculates with it finds "
           + "nothing (L1TF).",
-      "include/asm/shadow.h: pv_l1tf_check_pte", "none on processors without the flaw, as here; elsewhere shadow paging or the domain's end",
+      "include/asm/shadow.h: pv_l1tf_check_pte", "none on processors without the flaw, as here; else shadow paging or the domain's end",
       every("d<n> L1TF-vulnerable L<n>e <entry> - Shadowing"),
       every("d<n> L1TF-vulnerable L<n>e <entry> - Crashing")),
 
@@ -125,14 +125,15 @@ public enum Rule {
       "mm.c: __do_update_va_mapping; pv/mm.c: map_guest_l1e", "-EINVAL"),
 
   TABLE_STORES(21, "Only stores to L1 tables are carried out, one aligned word at a time",
-      "A store to a read-only mapped table is carried out by Xen if it hits an L1 table with 1, 2, 4 or 8 aligned bytes and leaves an entry "
-          + "that keeps the rules; any other is the guest's page fault.",
+      "A store to a read-only mapped table is carried out by Xen if it hits an L1 table with 1, 2, 4 or 8 aligned bytes and leaves an "
+          + "entry that keeps the rules; any other is the guest's page fault.",
       "pv/ro-page-fault.c: ptwr_do_page_fault, ptwr_emulated_update", "#PF",
       debug("bad access (cr2=<va>, addr=<va>, bytes=<n>)"),
       debug("could not get_page_from_l1e()")),
 
   EXTENDED_OPS(22, "mmuext_op has its list of operations",
-      "An operation is one of the list, its frames are the domain's, its masks can be read, and cache flushes are for domains with devices.",
+      "An operation is one of the list, its frames are the domain's, its masks can be read, and cache flushes are for domains with "
+          + "devices.",
       "mm.c: do_mmuext_op", "-EINVAL, -EACCES, -EOPNOTSUPP or -ENOSYS",
       debug("Error while installing new baseptr <mfn>"),
       debug("Bad args to SET_LDT: ptr=<va>, ents=<n>"),
@@ -183,7 +184,8 @@ public enum Rule {
       "pv/emul-priv-op.c: pv_emulate_privileged_op", "#GP"),
 
   XEN_ADDRESSES(33, "The kernel stays out of Xen's addresses",
-      "Addresses from 0xffff800000000000 to 0xffff87ffffffffff are Xen's; but for the machine-to-physical table the guest cannot touch them.",
+      "Addresses from 0xffff800000000000 to 0xffff87ffffffffff are Xen's; but for the machine-to-physical table the guest cannot touch "
+          + "them.",
       "include/asm/config.h; traps.c: fixup_page_fault", "#PF"),
 
   PORT_PERMISSION(34, "Ports by IOPL or bitmap of the hypercalls",

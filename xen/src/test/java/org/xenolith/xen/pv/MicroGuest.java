@@ -179,7 +179,7 @@ final class MicroGuest implements AutoCloseable {
   }
 
   RunOutcome run(long limit, Observer observer) {
-    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", MEMORY, vcpus, 1, stopOnUnknown);
+    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", MEMORY, vcpus, 0, stopOnUnknown);
     machine = new PvMachine(setup, (bytes, length) -> {}, (bytes, length) -> log.write(bytes, 0, length), observer);
     return machine.run(limit);
   }
