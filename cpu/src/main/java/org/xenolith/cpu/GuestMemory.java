@@ -18,6 +18,7 @@ public final class GuestMemory {
 
   private static final byte CODE = 1;
   private static final byte WRITTEN = 2;
+  private static final byte HOLE = 4;
 
   private final MemorySegment segment;
   private final long hostBase;
@@ -38,14 +39,21 @@ public final class GuestMemory {
     this.state = new byte[Math.toIntExact(frames)];
   }
 
-  /** Number of frames: machine frames 0 to this, exclusive, are RAM. */
+  /** Number of frames: machine frames 0 to this, exclusive, are RAM, but for holes. */
   public long frames() {
     return frames;
   }
 
+  /** Makes a hole: processors' accesses to these frames go to the {@link Bus}. To be called before any processor runs. */
+  public void exclude(long firstMfn, long count) {
+    for (long mfn = firstMfn; mfn < firstMfn + count; mfn++) {
+      state[(int) mfn] |= HOLE;
+    }
+  }
+
   /** Whether {@code mfn} is RAM. */
   public boolean isRam(long mfn) {
-    return mfn >= 0 && mfn < frames;
+    return mfn >= 0 && mfn < frames && (state[(int) mfn] & HOLE) == 0;
   }
 
   /** The host address of machine address {@code pa}, for {@link Host}. The caller has checked that it is RAM. */

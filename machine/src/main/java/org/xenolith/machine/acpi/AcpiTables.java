@@ -54,6 +54,11 @@ public final class AcpiTables {
     return start;
   }
 
+  /** The table that tells where PCI bus 0 has its registers in memory (PCI Firmware Specification 3.3, section 4.1.2). */
+  public static byte[] pciConfiguration(long pa) {
+    return Layout.table("MCFG", 1, Layout.buffer(24).putLong(0).putLong(pa).putLong(0).array());
+  }
+
   /** The address behind the last byte used. */
   public long used() {
     return next;

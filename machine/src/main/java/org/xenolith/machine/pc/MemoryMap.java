@@ -2,6 +2,7 @@ package org.xenolith.machine.pc;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.xenolith.cpu.GuestMemory;
 
 /**
  * Which machine addresses of a PC are what. Low memory is cut as on every PC: 639 KiB, the firmware's data area, the window of the display,
@@ -21,12 +22,12 @@ final class MemoryMap {
   record Range(long pa, long size, int type) {}
 
   /** The firmware's data area, and the end of conventional memory. */
-  static final long DATA_AREA = 0x9_fc00, LOW_END = 0xa_0000;
+  static final long DATA_AREA = 0x9_fc00, LOW_END = 0xa_0000, DISPLAY_END = 0xc_0000;
 
   /** The firmware's tables. */
   static final long TABLES = 0xf_0000, TABLES_END = 0x10_0000;
 
-  /** What lies above does so from 4 GiB on: devices are below. */
+  /** What lies above does so from 4 GiB on: devices are below. The first are the PCI bus's registers. */
   static final long HOLE = 0xc000_0000L, HOLE_END = 1L << 32;
 
   private final long below;
@@ -52,6 +53,14 @@ final class MemoryMap {
     return above == 0 ? below : HOLE_END + above;
   }
 
+  /** Makes the display's window and the devices' addresses holes in memory. */
+  void punch(GuestMemory memory) {
+    memory.exclude(LOW_END >> GuestMemory.FRAME_SHIFT, (DISPLAY_END - LOW_END) >> GuestMemory.FRAME_SHIFT);
+    if (above > 0) {
+      memory.exclude(HOLE >> GuestMemory.FRAME_SHIFT, (HOLE_END - HOLE) >> GuestMemory.FRAME_SHIFT);
+    }
+  }
+
   /** What firmware tells, ascending. */
   List<Range> ranges() {
     List<Range> ranges = new ArrayList<>();
@@ -59,6 +68,7 @@ final class MemoryMap {
     ranges.add(new Range(DATA_AREA, LOW_END - DATA_AREA, RESERVED));
     ranges.add(new Range(TABLES, TABLES_END - TABLES, RESERVED));
     ranges.add(new Range(TABLES_END, below - TABLES_END, RAM));
+    ranges.add(new Range(PciBus.CONFIGURATION, PciBus.CONFIGURATION_SIZE, RESERVED));
     if (above > 0) {
       ranges.add(new Range(HOLE_END, above, RAM));
     }

@@ -11,7 +11,6 @@ import org.xenolith.cpu.Bus;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
-import org.xenolith.cpu.Msrs;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import org.xenolith.machine.Board;
@@ -28,17 +27,14 @@ public final class PcMachine extends Computer {
   /** The most processors. */
   public static final int MAX_PROCESSORS = 16;
 
-  /** The most memory in bytes: what fits below the devices. */
-  public static final long MAX_MEMORY = MemoryMap.HOLE;
+  /** The most memory in bytes, 512 GiB. */
+  public static final long MAX_MEMORY = 512L << 30;
 
   /** The least memory in bytes: that below 1 MiB, and as much above. */
   public static final long MIN_MEMORY = 2 << 20;
 
   /** The serial port, for the digest. */
   private static final int SERIAL = 0;
-
-  /** MTRRs enabled, all memory write back: what a kernel expects of firmware before it uses the page attribute table (pat_bp_init). */
-  private static final int MTRR_DEFAULT = 0x806;
 
   /**
    * What a machine is made from.
@@ -77,6 +73,7 @@ public final class PcMachine extends Computer {
     host = HostMemory.reserve(map.end());
     try {
       memory = new GuestMemory(host.segment());
+      map.punch(memory);
       ending = new Ending(setup.stopOnUnknown());
       ApicBus apics = new ApicBus();
       Ports ports = new Ports(clock);
@@ -86,7 +83,7 @@ public final class PcMachine extends Computer {
       processors = new Processor[setup.processors()];
       for (int n = 0; n < processors.length; n++) {
         processors[n] = new Processor(n, model, board);
-        processors[n].cpu.msrs.write(Msrs.MTRR_DEF_TYPE, MTRR_DEFAULT);
+        Firmware.memoryTypes(processors[n].cpu.msrs, model.physicalBits());
       }
       Pic pic = new Pic(apics::external);
       apics.external(pic::acknowledge);
@@ -132,6 +129,9 @@ public final class PcMachine extends Computer {
     return new Bus() {
       @Override
       public long read(long pa, int size) {
+        if (PciBus.covers(pa)) {
+          return PciBus.read(pa, size);
+        }
         return IoApic.covers(pa) ? ioApic.read(pa, size) : EMPTY.read(pa, size);
       }
 

@@ -4,10 +4,14 @@ import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
- * The PCI bus of a PC, configured by mechanism 1 (PCI Local Bus Specification 3.0, section 3.2.2.3.2), with nothing on it but the bridge to
- * the processors: Linux takes a bus without any bridge for none (pci_sanity_check). The bridge is one that needs no workarounds.
+ * The PCI bus of a PC, configured by mechanism 1 (PCI Local Bus Specification 3.0, section 3.2.2.3.2) or in memory (PCI Express Base
+ * Specification, section 7.2.2), with nothing on it but the bridge to the processors: Linux takes a bus without any bridge for none
+ * (pci_sanity_check). The bridge is one that needs no workarounds.
  */
 final class PciBus implements PortDevice {
+  /** Where the bus's registers are in memory: 4 KiB a function. */
+  static final long CONFIGURATION = MemoryMap.HOLE, CONFIGURATION_SIZE = 1 << 20;
+
   private static final int ADDRESS = 0xcf8, DATA = 0xcfc;
   private static final int ENABLED = 1 << 31;
 
@@ -31,7 +35,8 @@ final class PciBus implements PortDevice {
     if (port == ADDRESS) {
       return size == 4 ? address : -1;
     }
-    return register() >>> 8 * (port & 3);
+    boolean bridge = (address & ENABLED) != 0 && (address & 0x00ff_ff00) == 0;
+    return (bridge ? register(address & 0xff) : -1) >>> 8 * (port & 3);
   }
 
   @Override
@@ -41,11 +46,24 @@ final class PciBus implements PortDevice {
     }
   }
 
-  private int register() {
-    if ((address & ENABLED) == 0 || (address & 0x00ff_ff00) != 0) {
-      return -1;
+  /** Whether a machine address is one of the bus's registers. */
+  static boolean covers(long pa) {
+    return pa >= CONFIGURATION && pa < CONFIGURATION + CONFIGURATION_SIZE;
+  }
+
+  /** Reads {@code size} bytes at a machine address that it {@link #covers}. Nothing can be written. */
+  static long read(long pa, int size) {
+    long offset = pa - CONFIGURATION;
+    boolean bridge = offset < 0x1000;
+    long value = bridge ? (register((int) offset) & 0xffff_ffffL) >>> 8 * (pa & 3) : -1;
+    if (bridge && size == 8) {
+      value |= (long) register((int) offset + 4) << 32;
     }
-    int number = (address & 0xff) >>> 2;
-    return number < BRIDGE.length ? BRIDGE[number] : 0;
+    return value & -1L >>> 64 - 8 * size;
+  }
+
+  /** The bridge's register of 4 bytes that has the one at {@code offset}. */
+  private static int register(int offset) {
+    return offset >>> 2 < BRIDGE.length ? BRIDGE[offset >>> 2] : 0;
   }
 }

@@ -134,6 +134,16 @@ class DevicesTest {
     assertThat(pc.in(0xcfc, 4)).isEqualTo(0xffff_ffffL);
   }
 
+  @Test
+  void theBusIsInMemoryToo() {
+    assertThat(PciBus.read(PciBus.CONFIGURATION, 4)).isEqualTo(0x0008_1b36);
+    assertThat(PciBus.read(PciBus.CONFIGURATION, 8)).isEqualTo(0x0008_1b36);
+    assertThat(PciBus.read(PciBus.CONFIGURATION + 4, 8)).isEqualTo(0x0600_0000L << 32);
+    assertThat(PciBus.read(PciBus.CONFIGURATION + 2, 2)).isEqualTo(8);
+    assertThat(PciBus.read(PciBus.CONFIGURATION + 0x100, 4)).isZero();
+    assertThat(PciBus.read(PciBus.CONFIGURATION + 0x1000, 2)).isEqualTo(0xffff);
+  }
+
   // ---- Ends ----
 
   private void assertEnds(RunOutcome.Kind kind, String reason) {

@@ -43,7 +43,7 @@ class PcMachineTest {
       assertThat(memory.readInt(parameters + 0x21c)).isEqualTo(6);
       assertThat(text(guest, memory.readInt(parameters + 0x218), 6)).isEqualTo("module");
       assertThat(text(guest, memory.readLong(parameters + 0x70), 8)).isEqualTo("RSD PTR ");
-      assertThat(memory.readByte(parameters + 0x1e8)).isEqualTo((byte) 4);
+      assertThat(memory.readByte(parameters + 0x1e8)).isEqualTo((byte) 5);
       assertThat(memory.readLong(parameters + 0x2d0 + 60)).isEqualTo(0x10_0000);
       assertThat(memory.readLong(parameters + 0x2d0 + 68)).isEqualTo(PcGuest.MEMORY - 0x10_0000);
     }
