@@ -145,7 +145,7 @@ final class ControlRegisters {
   // ---- CR4 ----
 
   /** The bits of CR4 that exist: those of features that the model offers. */
-  private static long existing(Cpu c) {
+  static long existing(Cpu c) {
     ProcessorModel model = c.model;
     return Cpu.CR4_TSD | Cpu.CR4_DE | Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_MCE | Cpu.CR4_PGE | Cpu.CR4_PCE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT
         | (model.offers(Feature.FSGSBASE) ? Cpu.CR4_FSGSBASE : 0)

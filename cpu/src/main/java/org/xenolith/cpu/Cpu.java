@@ -934,6 +934,12 @@ public final class Cpu {
 
   // ---- Mode ----
 
+  /** Whether CR4 and EFER may hold these values: only bits of what the model offers. For who starts a processor with them. */
+  public boolean mayHold(long newCr4, long newEfer) {
+    long efers = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    return (newCr4 & ~ControlRegisters.existing(this)) == 0 && (newEfer & ~efers) == 0;
+  }
+
   /**
    * Brings up to date what depends on several registers: to be called after the owner of an exit (or an instruction) has changed CR0, CR3,
    * CR4, EFER, CS, segment bases, debug registers or the flags AC and TF. {@link #run} calls it at its start.

@@ -2,6 +2,7 @@ package org.xenolith.cpu;
 
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /** From an instruction to its meaning: by mnemonic to the class of its topic. */
@@ -10,6 +11,9 @@ final class Semantics {
 
   /** The meaning of an instruction; an instruction whose feature the model lacks is one that raises #UD. */
   static Op of(Instruction i, ProcessorModel model) {
+    if (i.mnemonic == Mnemonic.VMMCALL) {
+      return SystemOps::vmmcall;
+    }
     if (!model.offers(i.encoding.feature)) {
       return SystemOps::undefined;
     }

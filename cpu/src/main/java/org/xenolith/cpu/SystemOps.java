@@ -7,6 +7,7 @@ import org.xenolith.isa.OperandKind;
 /** Instructions that touch the system: software interrupts, the clock, CPUID, flags, and what only privilege level 0 may. */
 final class SystemOps {
   private static final Exit HALT = new Exit.Halt();
+  private static final Exit HYPERCALL = new Exit.Hypercall();
   private static final Exit BREAKPOINT = new Exit.Exception(Fault.BP, Fault.NO_ERROR_CODE, 0);
   private static final Exit OVERFLOW = new Exit.Exception(Fault.OF, Fault.NO_ERROR_CODE, 0);
 
@@ -73,6 +74,14 @@ final class SystemOps {
     if ((c.eflags & Cpu.TF) == 0) {
       c.leave(HALT);
     }
+  }
+
+  /** VMMCALL: a guest's hypervisor intercepts it at any privilege, whatever CPUID says of SVM (AMD64 APM volume 2, section 15.13). */
+  static void vmmcall(Cpu c, Instruction i) {
+    if (!c.hypercalls) {
+      throw c.fault(Fault.UD);
+    }
+    c.leave(HYPERCALL);
   }
 
   /** CLI and STI. */
