@@ -363,10 +363,14 @@ public class Processor implements Scheduler.Runner, Platform {
     apic.setTaskPriority(priority);
   }
 
+  /** An access to a machine address that is not RAM. */
+  protected void busAccess(boolean toApic) {}
+
   /** Machine addresses that are not RAM. */
   private final class Devices implements Bus {
     @Override
     public long read(long pa, int size) {
+      busAccess(apic.covers(pa));
       long value = apic.covers(pa) ? apic.read(pa, size) : board.bus().read(pa, size);
       touched();
       return value;
@@ -374,6 +378,7 @@ public class Processor implements Scheduler.Runner, Platform {
 
     @Override
     public void write(long pa, int size, long value) {
+      busAccess(apic.covers(pa));
       if (apic.covers(pa)) {
         apic.write(pa, size, value);
       } else {

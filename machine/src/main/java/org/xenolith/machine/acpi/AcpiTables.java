@@ -10,7 +10,12 @@ import org.xenolith.cpu.GuestMemory;
  * them (sections 5.2.5 and 5.2.8). The area is memory that the guest is told to leave alone.
  */
 public final class AcpiTables {
-  private final GuestMemory memory;
+  /** The guest's memory, by physical address. */
+  public interface Memory {
+    void write(long pa, byte[] bytes);
+  }
+
+  private final Memory memory;
   private final long start;
   private final long end;
   private final List<Long> named = new ArrayList<>();
@@ -22,6 +27,11 @@ public final class AcpiTables {
    * @param size of the area in bytes
    */
   public AcpiTables(GuestMemory memory, long pa, long size) {
+    this((at, bytes) -> memory.write(at, bytes, 0, bytes.length), pa, size);
+  }
+
+  /** Likewise in memory that is reached some other way. */
+  public AcpiTables(Memory memory, long pa, long size) {
     this.memory = memory;
     start = pa;
     end = pa + size;
@@ -34,7 +44,7 @@ public final class AcpiTables {
     if (pa + table.length > end) {
       throw new IllegalStateException("tables of more than %d bytes".formatted(end - start));
     }
-    memory.write(pa, table, 0, table.length);
+    memory.write(pa, table);
     next = pa + table.length + 63 & -64;
     return pa;
   }
@@ -50,7 +60,7 @@ public final class AcpiTables {
     named.forEach(body::putLong);
     long xsdt = place(Layout.table("XSDT", 1, body.array()));
     byte[] pointer = Layout.rootPointer(xsdt);
-    memory.write(start, pointer, 0, pointer.length);
+    memory.write(start, pointer);
     return start;
   }
 
