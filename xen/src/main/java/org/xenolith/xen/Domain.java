@@ -3,6 +3,7 @@ package org.xenolith.xen;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Function;
 import org.xenolith.xen.event.EventChannels;
 
 /** A domain: a guest whose kernel Xen runs in ring 3 (PV), or one in a hardware container (PVH). */
@@ -42,7 +43,7 @@ public final class Domain {
   public UUID handle = new UUID(0, 0);
 
   /** How frames that it names are found and kept. */
-  public GuestFrames frames;
+  public final GuestFrames frames;
 
   /** Its event channels. */
   public EventChannels channels;
@@ -58,14 +59,22 @@ public final class Domain {
 
   /** Makes a PV domain. */
   public Domain(Hypervisor xen, int id) {
-    this(xen, id, false);
-  }
-
-  /** Makes a PV domain, or a container's. */
-  public Domain(Hypervisor xen, int id, boolean container) {
     this.xen = xen;
     this.id = id;
-    this.container = container;
+    this.container = false;
+    this.frames = GuestFrames.ofPv(this);
+  }
+
+  /**
+   * Makes a domain in a hardware container.
+   *
+   * @param frames makes what translates its frame numbers
+   */
+  public Domain(Hypervisor xen, int id, Function<Domain, GuestFrames> frames) {
+    this.xen = xen;
+    this.id = id;
+    this.container = true;
+    this.frames = frames.apply(this);
   }
 
   /** Whether it runs in a hardware container and its frame numbers are translated (is_hvm_domain, paging_mode_translate). */

@@ -101,11 +101,15 @@ public final class Vcpu {
     return vcpuInfoPa != 0 && cpu.memory.readByte(vcpuInfoPa + UPCALL_PENDING) != 0;
   }
 
-  /** Notes that an event is pending, and wakes the vcpu if it is blocked (vcpu_mark_events_pending, asm-x86/event.c). */
+  /** Notes that an event is pending, and has the guest told unless it was before (vcpu_mark_events_pending, asm-x86/event.c). */
   public void markEventsPending() {
     if (vcpuInfoPa != 0 && !eventsPending()) {
       cpu.memory.writeByte(vcpuInfoPa + UPCALL_PENDING, (byte) 1);
-      wake();
+      if (runner == null) {
+        wake();
+      } else {
+        runner.eventsPending();
+      }
     }
   }
 

@@ -13,8 +13,17 @@ public interface VcpuRunner extends Scheduler.Runner {
    */
   long initialise(Vcpu caller, long va);
 
+  /** The vcpu was brought up or down. */
+  default void upOrDown() {}
+
   /** Has an NMI delivered. */
   void sendNmi();
+
+  /** The vcpu's pending flag has just been set: has the guest told, and wakes the vcpu if it is blocked. */
+  void eventsPending();
+
+  /** Whether an event would be delivered at once if the guest went on: nobody blocks then (local_events_need_delivery). */
+  boolean eventsNeedDelivery();
 
   /** Has the rest of a hypercall done by issuing it again, after events were looked at (hypercall_create_continuation). */
   void continueHypercall(int number, long... arguments);

@@ -107,7 +107,7 @@ public final class SchedCalls {
     if (vcpu.vcpuInfoPa != 0) {
       vcpu.cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) 0);
     }
-    if (!vcpu.eventsPending()) {
+    if (!vcpu.runner.eventsNeedDelivery()) {
       vcpu.state = Vcpu.State.BLOCKED;
       vcpu.pollPort = -1;
     }
@@ -130,7 +130,7 @@ public final class SchedCalls {
     if (Integer.compareUnsigned(count, MAX_POLL_PORTS) > 0) {
       return -Errno.EINVAL;
     }
-    if (vcpu.eventsPending() && !vcpu.eventsMasked()) {
+    if (vcpu.runner.eventsNeedDelivery()) {
       return 0;
     }
     int port = 0;

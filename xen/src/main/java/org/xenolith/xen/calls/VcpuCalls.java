@@ -49,6 +49,7 @@ public final class VcpuCalls {
         if (v.state == Vcpu.State.DOWN) {
           v.state = Vcpu.State.RUNNABLE;
           v.time.enter(TimeKeeper.RUNNABLE);
+          v.runner.upOrDown();
         }
         return 0;
       }
@@ -146,6 +147,7 @@ public final class VcpuCalls {
       target.state = Vcpu.State.DOWN;
       target.time.stopPoll();
       target.time.enter(TimeKeeper.OFFLINE);
+      target.runner.upOrDown();
     }
     return 0;
   }

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Vcpu;
-import org.xenolith.xen.mm.GrantMappings;
 import org.xenolith.xen.mm.Pte;
 import org.xenolith.xen.mm.PvMmu;
 
@@ -39,15 +38,15 @@ final class GrantMaps {
   private final Domain domain;
   private final GrantTable table;
   private final PvMmu mmu;
-  private final GrantMappings entries;
+  private final GrantEntries entries;
   private final List<Mapping> mappings = new ArrayList<>();
   private final ArrayDeque<Integer> freeHandles = new ArrayDeque<>();
 
-  GrantMaps(Domain domain, GrantTable table) {
+  GrantMaps(Domain domain, GrantTable table, GrantEntries entries) {
     this.domain = domain;
     this.table = table;
     this.mmu = domain.xen.mmu;
-    this.entries = new GrantMappings(mmu);
+    this.entries = entries;
   }
 
   /** GNTTABOP_map_grant_ref on a struct gnttab_map_grant_ref. */
@@ -61,6 +60,9 @@ final class GrantMaps {
     int domid = op.getShort(16) & 0xffff;
     if ((flags & (DEVICE | HOST)) == 0) {
       return BAD_REF;
+    }
+    if (domain.isContainer() && (flags & (DEVICE | APPLICATION | CONTAINS_PTE)) != 0) {
+      return GENERAL_ERROR;
     }
     if (domid == 0) {
       return Integer.compareUnsigned(ref, GrantTables.DOM0_ENTRIES) < 0 ? GENERAL_ERROR : BAD_REF;
@@ -111,7 +113,7 @@ final class GrantMaps {
     }
     table.setInUse(ref, !readOnly);
     if (grant == null) {
-      long mfn = table.grantedFrame(ref);
+      long mfn = domain.frames.find(table.grantedFrame(ref));
       if (!mmu.getPage(domain, mfn)) {
         table.reduce(ref, readOnly);
         return BAD_PAGE;

@@ -21,6 +21,9 @@ final class GrantTable {
   static final int READ_ONLY = 1 << 2, READING = 1 << 3, WRITING = 1 << 4, SUB_PAGE = 1 << 8;
   private static final int V1_SIZE = 8, V2_SIZE = 16, STATUS_SIZE = 2;
 
+  /** Frames of the table for whose entries a status frame has room. */
+  static final int STATUS_PER_FRAME = V2_SIZE / STATUS_SIZE;
+
   private final Domain domain;
   private final GuestMemory memory;
   private final long[] frames = new long[MAX_FRAMES];
@@ -247,7 +250,11 @@ final class GrantTable {
   /** Takes the status frames back, unless the domain still maps one. */
   private boolean dropStatus() {
     for (int i = 0; i < statusCount; i++) {
+      domain.frames.unhook(statusFrames[i]);
       if (domain.xen.mmu.isMapped(statusFrames[i])) {
+        if (domain.isContainer()) {
+          domain.crash("a status frame of the grant table is in use, and the table was to be made anew");
+        }
         return false;
       }
     }

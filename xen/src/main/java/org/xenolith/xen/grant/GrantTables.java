@@ -6,6 +6,7 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.mm.GrantMappings;
 
 /**
  * The grant_table_op hypercall of a domain without privilege (Xen's grant_table.c). It grants frames to domain 0, whose programs are Java
@@ -26,6 +27,9 @@ public final class GrantTables {
 
   static final int PERMISSION_DENIED = -8, BAD_PAGE = -9, BAD_COPY_ARG = -10, EAGAIN = -12, NO_SPACE = -13;
 
+  /** In an index of a frame that a container maps: one of the status (XENMAPIDX_grant_table_status). */
+  public static final long STATUS_FRAME = 1L << 31;
+
   private static final int SOURCE_IS_REF = 1, DEST_IS_REF = 2;
 
   /** After so many operations the vcpu looks at events and its limits, and goes on then. */
@@ -40,17 +44,48 @@ public final class GrantTables {
 
   private final ByteBuffer arg = ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN);
 
-  /** Makes a domain's table. */
+  /** Makes a PV domain's table. */
   public GrantTables(Domain domain) {
-    this.domain = domain;
-    this.table = new GrantTable(domain);
-    this.maps = new GrantMaps(domain, table);
+    this(domain, new GrantMappings(domain.xen.mmu));
   }
 
-  /** Grants the rings of console and store to domain 0 (libxenguest, dom_boot.c). */
-  public void grantRings(long consoleMfn, long storeMfn) {
-    table.grant(CONSOLE_REF, DOMID_0, consoleMfn);
-    table.grant(STORE_REF, DOMID_0, storeMfn);
+  /**
+   * Makes a domain's table.
+   *
+   * @param entries where the domain maps granted frames
+   */
+  public GrantTables(Domain domain, GrantEntries entries) {
+    this.domain = domain;
+    this.table = new GrantTable(domain);
+    this.maps = new GrantMaps(domain, table, entries);
+  }
+
+  /** Grants the rings of console and store, as the domain names their frames, to domain 0 (libxenguest, dom_boot.c). */
+  public void grantRings(long consoleFrame, long storeFrame) {
+    table.grant(CONSOLE_REF, DOMID_0, consoleFrame);
+    table.grant(STORE_REF, DOMID_0, storeFrame);
+  }
+
+  /**
+   * The frame of the table, or with {@link #STATUS_FRAME} of its status, that a container maps; the table grows to it if it may
+   * (gnttab_map_frame_begin).
+   *
+   * @return a negated {@link Errno} if there is none
+   */
+  public long frameToMap(long index) {
+    boolean status = table.version() == 2 && (index & STATUS_FRAME) != 0;
+    long n = status ? index & ~STATUS_FRAME : index & 0xffff_ffffL;
+    int have = status ? table.statusFrames() : table.frames();
+    long wanted = status ? (n + 1) * GrantTable.STATUS_PER_FRAME : n + 1;
+    if (n >= have && (wanted > GrantTable.MAX_FRAMES || !table.grow((int) wanted))) {
+      return -Errno.EINVAL;
+    }
+    long mfn = status ? table.statusFrame((int) n) : table.frame((int) n);
+    if (!domain.xen.mmu.getPage(domain, mfn)) {
+      return -Errno.EBUSY;
+    }
+    domain.xen.mmu.putPage(mfn);
+    return mfn;
   }
 
   /** grant_table_op: args[0] is the operation, args[1] the address of its structures, args[2] their number. */
@@ -154,7 +189,7 @@ public final class GrantTables {
       status = GENERAL_ERROR;
     }
     for (int i = 0; i < frames && status == OKAY; i++) {
-      status = writeFrame(vcpu, list, i, table.frame(i));
+      status = writeFrame(vcpu, list, i, domain.frames.name(table.frame(i)));
     }
     return writeStatus(vcpu, va, 8, status);
   }
@@ -176,7 +211,7 @@ public final class GrantTables {
       status = GENERAL_ERROR;
     }
     for (int i = 0; i < frames && status == OKAY; i++) {
-      status = writeFrame(vcpu, list, i, table.statusFrame(i));
+      status = writeFrame(vcpu, list, i, domain.frames.name(table.statusFrame(i)));
     }
     return writeStatus(vcpu, va, 6, status);
   }
@@ -302,6 +337,7 @@ public final class GrantTables {
     end.length = 4096;
     end.writing = writing;
     long frame = arg.getLong(offset);
+    boolean alreadyFound = false;
     if (isRef) {
       int ref = (int) frame;
       if (domid(offset + 8) == DOMID_0) {
@@ -311,9 +347,10 @@ public final class GrantTables {
       if (status != OKAY) {
         return status;
       }
-      frame = table.active(ref) != null ? table.active(ref).mfn : table.grantedFrame(ref);
+      alreadyFound = table.active(ref) != null;
+      frame = alreadyFound ? table.active(ref).mfn : table.grantedFrame(ref);
     }
-    int status = claimFrame(end, frame);
+    int status = claimFrame(end, alreadyFound ? frame : domain.frames.find(frame));
     if (status != OKAY && end.ref >= 0) {
       table.reduce(end.ref, !writing);
     }

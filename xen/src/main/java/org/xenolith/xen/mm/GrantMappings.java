@@ -4,13 +4,13 @@ import static org.xenolith.xen.mm.FrameTable.L1;
 
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.grant.GrantEntries;
 
 /**
- * Writes L1 entries that map granted frames (create_grant_pv_mapping, replace_grant_pv_mapping, arch/x86/pv/grant_table.c). The references
- * that such an entry holds are taken by who maps the grant, before, and given up by who unmaps it; an entry overwritten in the usual way
- * gives them up itself.
+ * Writes L1 entries that map granted frames (create_grant_pv_mapping, replace_grant_pv_mapping, arch/x86/pv/grant_table.c). An entry
+ * overwritten in the usual way gives its references up itself.
  */
-public final class GrantMappings {
+public final class GrantMappings implements GrantEntries {
   private final PvMmu mmu;
   private final GuestMemory memory;
 
@@ -19,13 +19,7 @@ public final class GrantMappings {
     this.memory = mmu.xen().memory;
   }
 
-  /**
-   * Maps a granted frame.
-   *
-   * @param address a linear address, or with {@code isEntry} the machine address of the entry itself
-   * @param flags of the entry, besides the frame
-   * @return whether the address was good
-   */
+  @Override
   public boolean map(Vcpu vcpu, long address, boolean isEntry, long mfn, long flags) {
     long pa = entryPa(vcpu, address, isEntry);
     if (pa < 0) {
@@ -41,12 +35,7 @@ public final class GrantMappings {
     return true;
   }
 
-  /**
-   * Removes the mapping of a granted frame, or puts another entry in its place.
-   *
-   * @param from the linear address whose entry is to be moved here; 0 for none
-   * @return whether the frame was mapped at the address as said, and {@code from} could be had
-   */
+  @Override
   public boolean unmap(Vcpu vcpu, long address, boolean isEntry, long mfn, boolean writable, long from) {
     if (from != 0 && isEntry) {
       return false;

@@ -127,6 +127,16 @@ public final class PvVcpu implements VcpuRunner {
   }
 
   @Override
+  public void eventsPending() {
+    vcpu.wake();
+  }
+
+  @Override
+  public boolean eventsNeedDelivery() {
+    return vcpu.eventsPending() && !vcpu.eventsMasked();
+  }
+
+  @Override
   public void inKernelSpace(Runnable access) {
     if (vcpu.kernelRootMfn == 0) {
       return;

@@ -3,15 +3,16 @@ package org.xenolith.xen.xenstore;
 import java.util.List;
 
 /**
- * What a toolstack writes into the store for a PV guest without devices before it starts it (libxl: libxl__domain_make, libxl__build_post,
+ * What a toolstack writes into the store for a guest without devices before it starts it (libxl: libxl__domain_make, libxl__build_post,
  * libxl__device_console_add).
  *
+ * @param type of the guest, as a toolstack names it: "pv", "pvh"
  * @param uuid in its usual text form
  * @param memoryKib the memory that the guest has and may have: its balloon has nothing to do
  * @param vcpus all of which are online
  */
 public record GuestTree(
-    int domid, String name, String uuid, long memoryKib, int vcpus, long storeMfn, int storePort, long consoleMfn, int consolePort) {
+    int domid, String type, String name, String uuid, long memoryKib, int vcpus, long storeMfn, int storePort, long consoleMfn, int consolePort) {
   /** Writes it. */
   public void write(XenStore store) {
     List<Permission> closed = List.of(new Permission(0, Permission.NONE));
@@ -43,7 +44,7 @@ public record GuestTree(
     store.write(vm + "/name", name);
     store.write(home + "/control/platform-feature-multiprocessor-suspend", "1");
     store.write(home + "/control/platform-feature-xs_reset_watches", "1");
-    store.write(libxl + "/type", "pv");
+    store.write(libxl + "/type", type);
     store.write(home + "/memory/static-max", Long.toString(memoryKib));
     store.write(home + "/memory/target", Long.toString(memoryKib));
     store.write(home + "/memory/videoram", "-1");

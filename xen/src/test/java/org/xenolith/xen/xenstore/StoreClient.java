@@ -42,7 +42,7 @@ final class StoreClient {
       };
 
   StoreClient() {
-    new GuestTree(1, "guest", "01234567-89ab-cdef-0123-456789abcdef", 65536, 2, MFN, 1, 30, 2).write(store);
+    new GuestTree(1, "pv", "guest", "01234567-89ab-cdef-0123-456789abcdef", 65536, 2, MFN, 1, 30, 2).write(store);
     ring = new StoreRing(store, 1, memory, MFN, channels);
   }
 
