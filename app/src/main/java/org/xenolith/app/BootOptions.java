@@ -36,7 +36,12 @@ final class BootOptions {
     none
   }
 
-  @Option(names = "--mode", paramLabel = "MODE", defaultValue = "pv", description = "pv: as an unprivileged Xen PV guest; bare: on a plain PC (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--mode",
+      paramLabel = "MODE",
+      defaultValue = "pv",
+      description = "pv: as an unprivileged Xen PV guest; pvh: as a Xen guest in a hardware container; bare: on a plain PC "
+          + "(default: ${DEFAULT-VALUE}).")
   Mode mode;
 
   @Option(
@@ -148,10 +153,11 @@ final class BootOptions {
 
   /** @throws CommandFailure if an option asks for what cannot be, or what this version does not have */
   void check() {
-    if (mode == Mode.pvh) {
-      throw CommandFailure.notInThisVersion("--mode " + mode, "boot with --mode pv or bare");
-    }
-    String guest = mode == Mode.bare ? "a plain PC" : "a PV guest";
+    String guest = switch (mode) {
+      case bare -> "a plain PC";
+      case pv -> "a PV guest";
+      case pvh -> "a PVH guest";
+    };
     int mostVcpus = mode == Mode.bare ? PcMachine.MAX_PROCESSORS : PvMachine.MAX_VCPUS;
     if (vcpus < 1 || vcpus > mostVcpus) {
       throw CommandFailure.unusable("--vcpus %d: %s has 1 to %d".formatted(vcpus, guest, mostVcpus), "leave the option away for one");

@@ -26,9 +26,11 @@ import org.xenolith.machine.RunOutcome;
 import org.xenolith.machine.pc.PcMachine;
 import org.xenolith.translator.EngineKind;
 import org.xenolith.xen.Observer;
+import org.xenolith.xen.XenMachine;
 import org.xenolith.xen.build.BuildException;
 import org.xenolith.xen.mm.PageTableDump;
 import org.xenolith.xen.pv.PvMachine;
+import org.xenolith.xen.pvh.PvhMachine;
 
 /** Runs a kernel: where the options and the session meet the machine. */
 final class BootRun {
@@ -69,7 +71,7 @@ final class BootRun {
 
   /** Makes the machine of a plan again, for another observer; its guest's console goes nowhere. */
   static PvMachine again(BootPlan plan, Observer observer) {
-    return new PvMachine(pvSetup(plan), (bytes, length) -> {}, (bytes, length) -> {}, observer);
+    return new PvMachine(xenSetup(plan), (bytes, length) -> {}, (bytes, length) -> {}, observer);
   }
 
   private RunReport run() {
@@ -117,7 +119,11 @@ final class BootRun {
   private Computer machine() {
     BootOptions options = plan.options();
     try {
-      return options.mode == BootOptions.Mode.bare ? pcMachine(options) : pvMachine();
+      return switch (options.mode) {
+        case bare -> pcMachine(options);
+        case pv -> pvMachine();
+        case pvh -> new PvhMachine(xenSetup(plan), session::printed, session::logged, watch);
+      };
     } catch (ImageException e) {
       throw CommandFailure.unusable(e.problem(), e.advice());
     } catch (BuildException e) {
@@ -129,17 +135,17 @@ final class BootRun {
   }
 
   private Computer pvMachine() {
-    PvMachine machine = new PvMachine(pvSetup(plan), session::printed, session::logged, watch);
+    PvMachine machine = new PvMachine(xenSetup(plan), session::printed, session::logged, watch);
     if (stopAtBreach) {
       watch.onNew(machine::stop);
     }
     return machine;
   }
 
-  private static PvMachine.Setup pvSetup(BootPlan plan) {
+  private static XenMachine.Setup xenSetup(BootPlan plan) {
     BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
-    return new PvMachine.Setup(
+    return new XenMachine.Setup(
         plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
   }
 

@@ -26,11 +26,6 @@ public final class CommandFailure extends RuntimeException {
     return new CommandFailure(ExitStatus.USAGE, message, remedy);
   }
 
-  /** Something this version does not have; status {@link ExitStatus#UNIMPLEMENTED}. */
-  public static CommandFailure notInThisVersion(String what, String remedy) {
-    return new CommandFailure(ExitStatus.UNIMPLEMENTED, what + " is not in this version", remedy);
-  }
-
   /** Why a file could not be used, without its name, which Java's own messages often are and no more. */
   public static String why(IOException e) {
     return switch (e) {

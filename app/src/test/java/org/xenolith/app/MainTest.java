@@ -77,15 +77,6 @@ class MainTest {
   }
 
   @Test
-  void modesAndEnginesThatAreNotInThisVersionAreNamedWithStatusFour() {
-    for (String[] option : new String[][] {{"--mode", "pvh"}}) {
-      Result result = run("boot", option[0], option[1], "kernel");
-      assertThat(result.status).isEqualTo(ExitStatus.UNIMPLEMENTED);
-      assertThat(result.err).startsWith("xenolith boot: " + option[0] + " " + option[1] + " is not in this version\n");
-    }
-  }
-
-  @Test
   void optionsWithValuesThatCannotBeAreWrongUsage() {
     String[][] all = {
       {"--memory", "12Q"}, {"--memory", "-1"}, {"--memory", "999999999999999G"}, {"--vcpus", "0"}, {"--vcpus", "x"},

@@ -11,6 +11,8 @@ public final class HypercallPage {
   private static final int STUB = 32, IRET = 23;
   private static final int INT3 = 0xcc;
 
+  private static final int UD2 = 0x0b0f;
+
   private HypercallPage() {}
 
   /** The 4,096 bytes of the page. */
@@ -23,6 +25,21 @@ public final class HypercallPage {
       // push %rcx; push %r11; push %rax; mov $23,%eax; syscall
       int[] iret = {0x51, 0x41, 0x53, 0x50, 0xb8, IRET, 0, 0, 0, 0x0f, 0x05};
       int[] bytes = number == IRET ? iret : stub;
+      for (int n = 0; n < bytes.length; n++) {
+        page[number * STUB + n] = (byte) bytes[n];
+      }
+    }
+    return page;
+  }
+
+  /** The page of a hardware container on a processor with SVM (svm_init_hypercall_page, arch/x86/hvm/svm/svm.c). */
+  public static byte[] containerContents() {
+    byte[] page = new byte[4096];
+    Arrays.fill(page, (byte) INT3);
+    for (int number = 0; number < page.length / STUB; number++) {
+      // mov $number,%eax; vmmcall; ret
+      int[] stub = {0xb8, number, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3};
+      int[] bytes = number == IRET ? new int[] {UD2 & 0xff, UD2 >>> 8} : stub;
       for (int n = 0; n < bytes.length; n++) {
         page[number * STUB + n] = (byte) bytes[n];
       }

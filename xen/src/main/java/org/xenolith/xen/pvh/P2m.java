@@ -2,6 +2,7 @@ package org.xenolith.xen.pvh;
 
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.SecondStage;
 import org.xenolith.xen.Errno;
@@ -45,6 +46,7 @@ public final class P2m implements SecondStage {
   private static final int KIND_SHIFT = 3, TABLE = 1 << 11;
 
   private final int limit;
+  private final LongConsumer beforeAccess;
   private long[][] tables = {new long[ENTRIES]};
   private int made = 1;
   private final ArrayDeque<Integer> unused = new ArrayDeque<>();
@@ -55,9 +57,11 @@ public final class P2m implements SecondStage {
    * Makes one in which nothing is mapped.
    *
    * @param limit how many tables there may be beside the root
+   * @param beforeAccess is told of each machine frame before somebody looks at it
    */
-  P2m(int limit) {
+  P2m(int limit, LongConsumer beforeAccess) {
     this.limit = limit;
+    this.beforeAccess = beforeAccess;
   }
 
   private static int index(long gfn, int level) {
@@ -84,7 +88,11 @@ public final class P2m implements SecondStage {
   @Override
   public long entry(long gfn) {
     long leaf = find(gfn);
-    return leaf == 0 ? EMULATED : leaf & (-1L << GuestMemory.FRAME_SHIFT | READ | WRITE | EXECUTE);
+    if (leaf == 0) {
+      return EMULATED;
+    }
+    beforeAccess.accept(leaf >>> GuestMemory.FRAME_SHIFT);
+    return leaf & (-1L << GuestMemory.FRAME_SHIFT | READ | WRITE | EXECUTE);
   }
 
   @Override
@@ -101,6 +109,15 @@ public final class P2m implements SecondStage {
   long mfn(long gfn) {
     long leaf = find(gfn);
     return leaf == 0 ? -1 : leaf >>> GuestMemory.FRAME_SHIFT;
+  }
+
+  /** Likewise, for who reads or writes the frame. */
+  long mfnForAccess(long gfn) {
+    long mfn = mfn(gfn);
+    if (mfn >= 0) {
+      beforeAccess.accept(mfn);
+    }
+    return mfn;
   }
 
   /** The order in frames of the leaf or hole at a guest frame: 0, 9, 18 or 27. */

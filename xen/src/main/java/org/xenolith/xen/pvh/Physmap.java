@@ -1,9 +1,13 @@
 package org.xenolith.xen.pvh;
 
+import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestFrames;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.grant.GrantEntries;
 import org.xenolith.xen.mm.FrameTable;
+import org.xenolith.xen.mm.Pte;
 import org.xenolith.xen.mm.PvMmu;
 import org.xenolith.xen.pvh.P2m.Kind;
 
@@ -12,7 +16,7 @@ import org.xenolith.xen.pvh.P2m.Kind;
  * flushes (arch/x86/mm/p2m.c). Every frame of RAM is at one guest frame at most, which the M2P names. Results are 0 or a negated {@link
  * Errno}, as of the functions of Xen that are named.
  */
-public final class Physmap implements GuestFrames {
+public final class Physmap implements GuestFrames, GrantEntries {
   private final Domain domain;
   private final PvMmu mmu;
   private final FrameTable frames;
@@ -29,7 +33,7 @@ public final class Physmap implements GuestFrames {
 
   @Override
   public long hold(long gfn) {
-    return p2m.kind(gfn) == Kind.RAM && mmu.getWritablePage(domain, p2m.mfn(gfn)) ? p2m.mfn(gfn) : -1;
+    return p2m.kind(gfn) == Kind.RAM && mmu.getWritablePage(domain, p2m.mfn(gfn)) ? p2m.mfnForAccess(gfn) : -1;
   }
 
   @Override
@@ -37,9 +41,26 @@ public final class Physmap implements GuestFrames {
     mmu.putWritablePage(mfn);
   }
 
+  @Override
+  public long find(long gfn) {
+    return p2m.kind(gfn) == Kind.RAM ? p2m.mfnForAccess(gfn) : -1;
+  }
+
+  @Override
+  public long name(long mfn) {
+    return frames.pfn(mfn);
+  }
+
+  @Override
+  public void unhook(long mfn) {
+    if (name(mfn) != FrameTable.INVALID_PFN) {
+      unmap(name(mfn), mfn);
+    }
+  }
+
   /** Takes a reference to a frame of RAM whatever it is used as (get_page_from_gfn); -1 if there is none. */
   long get(long gfn) {
-    return p2m.kind(gfn) == Kind.RAM && mmu.getPage(domain, p2m.mfn(gfn)) ? p2m.mfn(gfn) : -1;
+    return p2m.kind(gfn) == Kind.RAM && mmu.getPage(domain, p2m.mfn(gfn)) ? p2m.mfnForAccess(gfn) : -1;
   }
 
   // ---- Mappings ----
@@ -158,6 +179,22 @@ public final class Physmap implements GuestFrames {
   /** Gives the domain 2^order more frames at no guest frame (increase_reservation). */
   boolean increase(int order, int flags) {
     return mmu.allocate(domain, order, flags) >= 0;
+  }
+
+  // ---- Grants ----
+
+  /** create_grant_p2m_mapping (arch/x86/hvm/grant_table.c). */
+  @Override
+  public boolean map(Vcpu vcpu, long address, boolean isEntry, long mfn, long flags) {
+    Kind kind = (flags & Pte.WRITABLE) != 0 ? Kind.GRANT : Kind.GRANT_READ_ONLY;
+    return map(address >>> GuestMemory.FRAME_SHIFT, mfn, 0, kind) == 0;
+  }
+
+  /** replace_grant_p2m_mapping. */
+  @Override
+  public boolean unmap(Vcpu vcpu, long address, boolean isEntry, long mfn, boolean writable, long from) {
+    long gfn = address >>> GuestMemory.FRAME_SHIFT;
+    return from == 0 && !isEntry && p2m.kind(gfn).isGrant() && p2m.mfn(gfn) == mfn && unmap(gfn, mfn) == 0;
   }
 
   /** The second stage itself. */

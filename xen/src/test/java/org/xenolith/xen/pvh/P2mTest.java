@@ -13,7 +13,7 @@ import org.xenolith.xen.pvh.P2m.Kind;
 class P2mTest {
   private static final long ALL = SecondStage.READ | SecondStage.WRITE | SecondStage.EXECUTE;
 
-  private final P2m p2m = new P2m(100);
+  private final P2m p2m = new P2m(100, mfn -> {});
 
   @Test
   void mapsFramesByLeavesOfThreeSizesAndCountsTheEntriesItReads() {
@@ -55,7 +55,7 @@ class P2mTest {
 
   @Test
   void refusesFramesOutOfReachAndMoreTablesThanItsPoolHas() {
-    P2m small = new P2m(3);
+    P2m small = new P2m(3, mfn -> {});
 
     assertThat(small.set(P2m.FRAMES, 1, 0, Kind.RAM)).isEqualTo(-Errno.EINVAL);
     assertThat(small.set(-1, 1, 0, Kind.RAM)).isEqualTo(-Errno.EINVAL);
@@ -67,7 +67,7 @@ class P2mTest {
 
   @Test
   void usesTheTablesUnderALargeLeafAgain() {
-    P2m small = new P2m(3);
+    P2m small = new P2m(3, mfn -> {});
     for (int n = 0; n < 10; n++) {
       assertThat(small.set(5, 1, 0, Kind.RAM)).isZero();
       assertThat(small.set(0, 0x200, 9, Kind.RAM)).isZero();
@@ -79,7 +79,7 @@ class P2mTest {
     Random random = new Random(1);
     Map<Long, Long> model = new HashMap<>();
     int[] orders = {0, 0, 0, 3, 9, 9, 18};
-    P2m tree = new P2m(3000);
+    P2m tree = new P2m(3000, mfn -> {});
     for (int n = 0; n < 400; n++) {
       int order = orders[random.nextInt(orders.length)];
       long gfn = random.nextLong(1 << 20) & -(1L << order);
