@@ -423,8 +423,10 @@ public final class Cpu {
       throw fault(Fault.GP, 0);
     }
     if (stepping || shadow != NO_SHADOW || aloneNext) {
+      // An instruction that begins anew was asked for before.
+      boolean asks = breakpoints != null && !aloneNext;
       aloneNext = false;
-      step(b);
+      step(b, asks);
       return;
     }
     int most = limited && b.va + b.length - 1 > limit ? 1 : n;
@@ -439,7 +441,7 @@ public final class Cpu {
   private void runAsking(Block b, int n) {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
-    rip = b.next;
+    alone = n == 1;
     int k = 0;
     try {
       while (k < n) {
@@ -508,7 +510,7 @@ public final class Cpu {
     };
   }
 
-  private void step(Block b) {
+  private void step(Block b, boolean asks) {
     Instruction i = b.instructions[0];
     boolean resumed = (eflags & RF) != 0;
     if (!resumed && unfinished != i.address && instructionBreakpoint(codeAddress(i.address))) {
@@ -516,7 +518,7 @@ public final class Cpu {
       stop = true;
       return;
     }
-    if (breakpoints != null && breakpoints.stopsAt(codeAddress(i.address)) && changedAtStop(i, 0)) {
+    if (asks && breakpoints.stopsAt(codeAddress(i.address)) && changedAtStop(i, 0)) {
       return;
     }
     if (tracer != null) {

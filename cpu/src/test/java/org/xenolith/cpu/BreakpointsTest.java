@@ -73,6 +73,16 @@ class BreakpointsTest {
   }
 
   @Test
+  void anInstructionThatBeginsAnewForADeviceIsAskedForOnce() {
+    machine.map(Machine.DATA, 1L << 30 | Machine.FLAGS).code("ff c0 8b 0e ff c0"); // inc eax; mov ecx,[rsi]; inc eax
+    cpu.r[Cpu.RSI] = Machine.DATA;
+    debug(c -> {}).everywhere(true);
+    machine.step(3);
+    assertThat(stops).containsExactly(Machine.CODE, Machine.CODE + 2, Machine.CODE + 4);
+    assertThat(cpu.r[Cpu.RCX]).isEqualTo(0xffff_ffffL);
+  }
+
+  @Test
   void stopsEverywhereForStepping() {
     machine.code("ff c0 ff c0 eb fa");
     debug(c -> {}).everywhere(true);
