@@ -62,7 +62,7 @@ final class KernelCommand {
     @Option(
         names = "--symbols",
         paramLabel = "FILE",
-        description = "Write an ELF file with the kernel's symbols (of its kallsyms) to FILE, for gdb.")
+        description = "Write an ELF file with the kernel's symbols and call frames (of its kallsyms and ORC tables) to FILE, for gdb.")
     private Path symbols;
 
     Inspect(CommandContext context) {

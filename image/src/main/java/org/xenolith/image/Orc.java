@@ -101,16 +101,18 @@ public final class Orc {
         high = middle;
       }
     }
-    if (low == 0) {
-      return Optional.empty();
-    }
-    long at = (long) (low - 1) * ENTRY;
+    return low == 0 ? Optional.empty() : Optional.of(hint(low - 1));
+  }
+
+  /** How to unwind in the range of an entry. */
+  Hint hint(int index) {
+    long at = (long) index * ENTRY;
     int bits = entries.u16("ORC entry", at + 4);
     int spRegister = bits & 15;
     Kind kind = numberedFromUndefined ? kind64(bits >>> 8 & 7) : kindBefore64(bits >>> 8 & 3, spRegister, (bits & 1 << 10) != 0);
     short spOffset = (short) entries.u16("ORC entry", at);
     short bpOffset = (short) entries.u16("ORC entry", at + 2);
-    return Optional.of(new Hint(kind, spRegister, spOffset, bits >>> 4 & 15, bpOffset));
+    return new Hint(kind, spRegister, spOffset, bits >>> 4 & 15, bpOffset);
   }
 
   private static Kind kind64(int type) {

@@ -8,17 +8,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An ELF file that holds no code, only an image's symbols at their addresses, for debuggers: what a stock kernel's own ELF file no longer
- * has, its kallsyms still tell. Source: System V ABI, "Sections" and "Symbol Table".
+ * An ELF file that holds no code, only an image's symbols at their addresses and how to unwind its stacks, for debuggers: what a stock kernel's
+ * own ELF file no longer has, its kallsyms and its ORC tables still tell. Source: System V ABI, "Sections" and "Symbol Table".
  */
 public final class SymbolFile {
   private static final int HEADER = 64, SECTION_HEADER = 64, SYMBOL = 24;
-  private static final int SHT_STRTAB = 3;
+  private static final int SHT_PROGBITS = 1, SHT_STRTAB = 3;
   private static final long WRITE = 1, EXECUTE = 4;
   private static final int STT_OBJECT = 1, STT_FUNC = 2, STB_GLOBAL = 1;
   private static final int SHN_ABS = 0xfff1;
 
-  /** Sections that symbols may be in, before the three that are the file's own. */
+  /** Sections that symbols may be in, before those that are the file's own. */
   private static final int MOST_SECTIONS = 1000;
 
   private record Range(String name, long va, long size, long flags) {
@@ -58,7 +58,8 @@ public final class SymbolFile {
     List<Range> ranges = ranges(image.elf());
     Strings names = new Strings();
     byte[] table = table(symbols, ranges, names);
-    return file(ranges, table, names.bytes.toByteArray());
+    byte[] callFrames = image.orc().map(CallFrames::of).orElse(new byte[0]);
+    return file(ranges, table, names.bytes.toByteArray(), callFrames);
   }
 
   /** What is loaded: sections, or segments where there are none. */
@@ -112,26 +113,29 @@ public final class SymbolFile {
     return -1;
   }
 
-  private static byte[] file(List<Range> ranges, byte[] table, byte[] strings) {
+  private static byte[] file(List<Range> ranges, byte[] table, byte[] strings, byte[] callFrames) {
     Strings sectionNames = new Strings();
-    int sections = ranges.size() + 4;
+    int sections = ranges.size() + 5;
     int strtab = ranges.size() + 2;
     List<Integer> nameOffsets = new ArrayList<>();
     ranges.forEach(range -> nameOffsets.add(sectionNames.add(range.name())));
     int symtabName = sectionNames.add(".symtab");
     int strtabName = sectionNames.add(".strtab");
     int shstrtabName = sectionNames.add(".shstrtab");
+    int framesName = sectionNames.add(".debug_frame");
     byte[] shstrtab = sectionNames.bytes.toByteArray();
     int stringsAt = HEADER + table.length;
     int namesAt = stringsAt + strings.length;
-    int headersAt = namesAt + shstrtab.length + 7 & ~7;
+    int framesAt = namesAt + shstrtab.length + 7 & ~7;
+    int headersAt = framesAt + callFrames.length + 7 & ~7;
     ByteBuffer file = little(headersAt + sections * SECTION_HEADER);
     file.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1}).position(16);
     // Executable, x86-64; no entry, no program headers.
     file.putShort((short) 2).putShort((short) Elf.MACHINE_X86_64).putInt(1).putLong(0).putLong(0).putLong(headersAt).putInt(0);
     file.putShort((short) HEADER).putShort((short) 0).putShort((short) 0);
     file.putShort((short) SECTION_HEADER).putShort((short) sections).putShort((short) (strtab + 1));
-    file.put(table).put(strings).put(shstrtab).position(headersAt + SECTION_HEADER);
+    file.put(table).put(strings).put(shstrtab).position(framesAt);
+    file.put(callFrames).position(headersAt + SECTION_HEADER);
     for (int n = 0; n < ranges.size(); n++) {
       Range range = ranges.get(n);
       header(file, nameOffsets.get(n), Section.NOBITS, range.flags() | Section.ALLOC, range.va(), HEADER, range.size(), 0, 0, 0);
@@ -139,6 +143,7 @@ public final class SymbolFile {
     header(file, symtabName, Section.SYMTAB, 0, 0, HEADER, table.length, strtab, firstGlobal(table), SYMBOL);
     header(file, strtabName, SHT_STRTAB, 0, 0, stringsAt, strings.length, 0, 0, 0);
     header(file, shstrtabName, SHT_STRTAB, 0, 0, namesAt, shstrtab.length, 0, 0, 0);
+    header(file, framesName, SHT_PROGBITS, 0, 0, framesAt, callFrames.length, 0, 0, 0);
     return file.array();
   }
 

@@ -10,7 +10,7 @@ class OrcTest {
   private static final long CODE = 0xffffffff81000000L, DISTANCES = 0xffffffff82000000L;
 
   /** A kernel with two functions: one whose frame is found by rsp and one that is entered by an exception. */
-  private static Elf kernel(int... bits) {
+  static Elf kernel(int... bits) {
     ByteBuffer distances = ElfBuilder.buffer(64);
     ByteBuffer entries = ElfBuilder.buffer(64);
     for (int n = 0; n < bits.length; n++) {
