@@ -17,6 +17,7 @@ class PerformanceCountersTest {
   @BeforeEach
   void platform() {
     cpu.ownsRing0 = true;
+    cpu.cpl = 0;
     cpu.platform = new TestPlatform() {
       @Override
       public void counterOverflow() {
@@ -38,7 +39,8 @@ class PerformanceCountersTest {
     cpu.msrs.write(PerformanceCounters.SELECT + 1, ENABLE | USER | SYSTEM | 0x76);
     cpu.msrs.write(PerformanceCounters.COUNTER + 1, 1000);
     machine.step(10);
-    machine.privilege(3).step(7);
+    cpu.cpl = 3;
+    machine.step(7);
     assertThat(read(0)).isEqualTo(10);
     assertThat(read(1)).isEqualTo(1017);
     cpu.msrs.write(PerformanceCounters.SELECT + 1, 0);
@@ -52,7 +54,8 @@ class PerformanceCountersTest {
     cpu.r[Cpu.RCX] = 0;
     machine.code("90 90 90" + RDPMC).step(4);
     assertThat(cpu.r[Cpu.RAX]).isEqualTo(3);
-    machine.privilege(3).code(cpu.rip, RDPMC);
+    cpu.cpl = 3;
+    machine.code(cpu.rip, RDPMC);
     assertThat(machine.fault().vector()).isEqualTo(Fault.GP);
     cpu.cr4 |= Cpu.CR4_PCE;
     machine.step(1);
