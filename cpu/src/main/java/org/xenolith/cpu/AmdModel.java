@@ -15,11 +15,16 @@ import org.xenolith.isa.Feature;
  * <table>
  * <caption>CPUID</caption>
  * <tr><th>leaf<th>eax<th>ebx<th>ecx<th>edx
- * <tr><td>0<td>highest leaf, 7<td colspan=3>AuthenticAMD
+ * <tr><td>0<td>highest leaf, 13<td colspan=3>AuthenticAMD
  * <tr><td>1<td>signature<td>CLFLUSH of 64 bytes, number of cores, APIC id
- *   <td>SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline
+ *   <td>SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline XSAVE,
+ *   OSXSAVE with CR4's
  *   <td>FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, HTT with several cores
+ * <tr><td>6<td>ARAT<td>0<td>0<td>0
  * <tr><td>7.0<td>0<td>FSGSBASE TSC_ADJUST SMEP INVPCID SMAP<td>0<td>0
+ * <tr><td>11<td colspan=4>one thread in a core, and the cores of the package
+ * <tr><td>13.0<td>x87 SSE<td>576<td>576<td>0
+ * <tr><td>13.1<td>XSAVEOPT XSAVEC XGETBV1<td>576<td>0<td>0
  * <tr><td>8000_0000<td>highest leaf, 8000_0008<td colspan=3>AuthenticAMD
  * <tr><td>8000_0001<td>signature<td>0<td>LAHF_LM, CmpLegacy with several cores<td>SYSCALL NX PAGE1GB RDTSCP LM, and those of leaf 1 that AMD repeats
  * <tr><td>8000_0002 to 4<td colspan=4>name
@@ -28,8 +33,8 @@ import org.xenolith.isa.Feature;
  * <tr><td>8000_0008<td>40 bits physical, 48 bits linear<td>0<td>number of cores<td>0
  * </table>
  *
- * <p>All other leaves are 0. Not offered, and so absent from CPUID and #UD as instructions: LA57, FRED, CET, PKU, XSAVE and all that needs
- * it, MONITOR, RDRAND, RDSEED, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA, CLFLUSHOPT, CLWB, RDPID, VME.
+ * <p>All other leaves are 0. Not offered, and so absent from CPUID and #UD as instructions: LA57, FRED, CET, PKU, AVX, XSAVES,
+ * MONITOR, RDRAND, RDSEED, SVM, 3DNow!, MOVBE, BMI, ADX, AES, PCLMULQDQ, SHA, CLFLUSHOPT, CLWB, RDPID, VME.
  * PREFETCH and PREFETCHW come with LM (APM volume 3).
  */
 public final class AmdModel implements ProcessorModel {
@@ -43,15 +48,27 @@ public final class AmdModel implements ProcessorModel {
       EnumSet.of(
           Feature.BASE, Feature.LONG_MODE, Feature.CMOV, Feature.CX8, Feature.CX16, Feature.LAHF, Feature.POPCNT, Feature.SYSCALL,
           Feature.SEP, Feature.MSR, Feature.TSC, Feature.RDTSCP, Feature.SMAP, Feature.CLFSH, Feature.PREFETCHW, Feature.X87, Feature.MMX,
-          Feature.FXSR, Feature.FSGSBASE, Feature.INVPCID, Feature.SSE, Feature.SSE2, Feature.SSE3, Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2);
+          Feature.FXSR, Feature.FSGSBASE, Feature.INVPCID, Feature.XSAVE,
+          Feature.XSAVEOPT, Feature.XSAVEC, Feature.SSE, Feature.SSE2, Feature.SSE3, Feature.SSSE3, Feature.SSE4_1, Feature.SSE4_2);
 
   /** FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2. */
   private static final int LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 
-  private static final int HTT = bits(28);
+  private static final int HTT = bits(28), APIC = bits(9);
 
-  /** SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline. */
-  private static final int LEAF1_ECX = bits(0, 9, 13, 17, 19, 20, 21, 23, 24);
+  /** The global enable bit of the local APIC's base register. */
+  private static final int APIC_ENABLED = 1 << 11;
+
+  /** SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline XSAVE. */
+  private static final int LEAF1_ECX = bits(0, 9, 13, 17, 19, 20, 21, 23, 24, 26);
+
+  private static final int OSXSAVE = bits(27);
+
+  /** XSAVEOPT XSAVEC XGETBV1. */
+  private static final int LEAF13_EAX = bits(0, 1, 2);
+
+  /** ARAT: the local APIC's timer never stops. */
+  private static final int LEAF6_EAX = bits(2);
 
   /** FSGSBASE TSC_ADJUST SMEP INVPCID SMAP. */
   private static final int LEAF7_EBX = bits(0, 1, 7, 10, 20);
@@ -116,11 +133,24 @@ public final class AmdModel implements ProcessorModel {
   @Override
   public void cpuid(Cpu cpu, int leaf, int subleaf, int[] result) {
     switch (leaf) {
-      case 0 -> set(result, 7, VENDOR[0], VENDOR[2], VENDOR[1]);
-      case 1 -> set(result, SIGNATURE, cpu.apicId << 24 | cores << 16 | 64 / 8 << 8, LEAF1_ECX, LEAF1_EDX | (cores > 1 ? HTT : 0));
+      case 0 -> set(result, 13, VENDOR[0], VENDOR[2], VENDOR[1]);
+      case 1 -> {
+        int ecx = LEAF1_ECX | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? OSXSAVE : 0);
+        int edx = (LEAF1_EDX | (cores > 1 ? HTT : 0)) & ~disabledApic(cpu);
+        set(result, SIGNATURE, cpu.apicId << 24 | cores << 16 | 64 / 8 << 8, ecx, edx);
+      }
+      case 6 -> set(result, LEAF6_EAX, 0, 0, 0);
       case 7 -> set(result, 0, subleaf == 0 ? LEAF7_EBX : 0, 0, 0);
+      case 11 -> topology(cpu, subleaf, result);
+      case 13 -> {
+        switch (subleaf) {
+          case 0 -> set(result, ExtendedState.ALL, ExtendedState.SIZE, ExtendedState.SIZE, 0);
+          case 1 -> set(result, LEAF13_EAX, ExtendedState.SIZE, 0, 0);
+          default -> set(result, 0, 0, 0, 0);
+        }
+      }
       case 0x8000_0000 -> set(result, 0x8000_0008, VENDOR[0], VENDOR[2], VENDOR[1]);
-      case 0x8000_0001 -> set(result, SIGNATURE, 0, EXTENDED_ECX | (cores > 1 ? CMP_LEGACY : 0), EXTENDED_EDX);
+      case 0x8000_0001 -> set(result, SIGNATURE, 0, EXTENDED_ECX | (cores > 1 ? CMP_LEGACY : 0), EXTENDED_EDX & ~disabledApic(cpu));
       case 0x8000_0002, 0x8000_0003, 0x8000_0004 -> {
         int at = (leaf - 0x8000_0002) * 4;
         set(result, NAME[at], NAME[at + 1], NAME[at + 2], NAME[at + 3]);
@@ -132,6 +162,21 @@ public final class AmdModel implements ProcessorModel {
       case 0x8000_0007 -> set(result, 0, 0, 0, bits(8));
       case 0x8000_0008 -> set(result, PHYSICAL_BITS | LINEAR_BITS << 8, 0, coreIdBits() << 12 | cores - 1, 0);
       default -> set(result, 0, 0, 0, 0);
+    }
+  }
+
+  /** The APIC's bit of leaf 1 where the local APIC is disabled by its base register. */
+  private static int disabledApic(Cpu cpu) {
+    long[] base = new long[1];
+    return cpu.platform.readMsr(Msrs.APIC_BASE, base) && (base[0] & APIC_ENABLED) == 0 ? APIC : 0;
+  }
+
+  /** The threads of a core, then the cores of the package: bits of the identifier, processors, kind of level, identifier. */
+  private void topology(Cpu cpu, int subleaf, int[] result) {
+    switch (subleaf) {
+      case 0 -> set(result, 0, 1, 1 << 8, cpu.apicId);
+      case 1 -> set(result, coreIdBits(), cores, 2 << 8 | 1, cpu.apicId);
+      default -> set(result, 0, 0, subleaf & 0xff, cpu.apicId);
     }
   }
 

@@ -68,6 +68,9 @@ public final class Cpu {
   public final long[] dr = new long[8];
   public long kernelGsBase, tscAux, tscOffset;
 
+  /** XCR0: the components of extended state that XSAVE and its like may touch; bit 0 the x87 unit, 1 SSE. */
+  public int xcr0 = ExtendedState.X87;
+
   /** The model-specific registers besides those that are fields here. */
   public final Msrs msrs = new Msrs(this);
 
@@ -796,6 +799,19 @@ public final class Cpu {
   /** Blocks were dropped, perhaps the running one: it is looked up again at the next boundary. */
   void codeDropped() {
     stop = true;
+  }
+
+  /**
+   * Sets an extended control register as XSETBV does: XCR0 alone, in which the x87 unit is always on.
+   *
+   * @return false where XSETBV faults
+   */
+  public boolean setExtendedControl(int index, long value) {
+    if (index != 0 || value != ExtendedState.X87 && value != ExtendedState.ALL) {
+      return false;
+    }
+    xcr0 = (int) value;
+    return true;
   }
 
   // ---- Effective addresses ----

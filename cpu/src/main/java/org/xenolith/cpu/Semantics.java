@@ -149,6 +149,10 @@ final class Semantics {
       case LMSW -> ControlRegisters::lmsw;
       case RDMSR -> Msrs::rdmsr;
       case WRMSR -> Msrs::wrmsr;
+      case XSAVE, XSAVEOPT, XSAVEC -> ExtendedState::save;
+      case XRSTOR -> ExtendedState::restore;
+      case XGETBV -> ExtendedState::xgetbv;
+      case XSETBV -> ExtendedState::xsetbv;
       case RDFSBASE -> Msrs::readFsBase;
       case RDGSBASE -> Msrs::readGsBase;
       case WRFSBASE -> Msrs::writeFsBase;

@@ -126,7 +126,14 @@ class ControlTest {
     cpu.r[Cpu.RAX] = 1;
     machine.code("0f a2").step(1);
     assertThat(cpu.r[Cpu.RAX]).isEqualTo(0x60fb1);
-    assertThat(cpu.r[Cpu.RCX] >>> 26 & 1).as("XSAVE").isZero();
+    assertThat(cpu.r[Cpu.RCX] >>> 26 & 3).as("XSAVE, OSXSAVE").isEqualTo(1);
     assertThat(cpu.r[Cpu.RDX] >>> 26 & 1).as("SSE2").isEqualTo(1);
+    cpu.cr4 |= Cpu.CR4_OSXSAVE;
+    cpu.apicId = 5;
+    cpu.rip = Machine.CODE;
+    cpu.r[Cpu.RAX] = 1;
+    machine.step(1);
+    assertThat(cpu.r[Cpu.RCX] >>> 26 & 3).isEqualTo(3);
+    assertThat(cpu.r[Cpu.RBX] >>> 24).isEqualTo(5);
   }
 }

@@ -130,6 +130,7 @@ final class PrivilegedOps {
           case CLTS -> kernel ? setCr0(readCr(0) & ~Cpu.CR0_TS) : Result.REFLECT;
           // A domain without devices has no caches to flush for them.
           case WBINVD -> kernel ? Result.DONE : Result.REFLECT;
+          case XSETBV -> kernel ? setExtendedControl() : Result.REFLECT;
           case RDMSR -> kernel ? readMsr() : Result.REFLECT;
           case WRMSR -> kernel ? writeMsr() : Result.REFLECT;
           case MOV -> kernel ? moveSystemRegister(i) : Result.REFLECT;
@@ -289,6 +290,12 @@ final class PrivilegedOps {
     pv.cr4 = value & CR4_GUEST & allowed | CR4_VISIBLE;
     cpu.cr4 = cpu.cr4 & ~CR4_GUEST | pv.cr4 & CR4_GUEST;
     cpu.refresh();
+  }
+
+  /** The processor has seen to it that CR4.OSXSAVE is set (x86emul_write_xcr). */
+  private Result setExtendedControl() {
+    long value = cpu.r[Cpu.RAX] & 0xffff_ffffL | cpu.r[Cpu.RDX] << 32;
+    return cpu.setExtendedControl((int) cpu.r[Cpu.RCX], value) ? Result.DONE : Result.REFLECT;
   }
 
   private Result moveSystemRegister(Instruction i) {
