@@ -32,6 +32,7 @@ final class ControlRegisters {
 
   private static void read(Cpu c, Instruction i) {
     c.checkPrivileged();
+    c.platform.privileged(Platform.Privileged.CONTROL_REGISTER, i.reg1);
     long value =
         switch (i.reg1) {
           case 0 -> c.cr0;
@@ -45,6 +46,7 @@ final class ControlRegisters {
 
   private static void write(Cpu c, Instruction i) {
     c.checkPrivileged();
+    c.platform.privileged(Platform.Privileged.CONTROL_REGISTER, i.reg0);
     long value = c.r[i.reg1] & -1L >>> Operands.shift(width(c));
     switch (i.reg0) {
       case 0 -> setCr0(c, value);
@@ -103,6 +105,7 @@ final class ControlRegisters {
   /** CLTS. */
   static void clts(Cpu c, Instruction i) {
     c.checkPrivileged();
+    c.platform.privileged(Platform.Privileged.CONTROL_REGISTER, 0);
     c.cr0 &= ~Cpu.CR0_TS;
     c.refresh();
   }
@@ -110,6 +113,7 @@ final class ControlRegisters {
   /** LMSW can set PE, and not clear it. */
   static void lmsw(Cpu c, Instruction i) {
     c.checkPrivileged();
+    c.platform.privileged(Platform.Privileged.CONTROL_REGISTER, 0);
     long word = Operands.read(c, i, i.kind0, i.reg0, 2) & MACHINE_STATUS;
     setCr0(c, c.cr0 & ~MACHINE_STATUS | word | c.cr0 & Cpu.CR0_PE);
   }

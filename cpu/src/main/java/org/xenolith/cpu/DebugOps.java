@@ -22,6 +22,7 @@ final class DebugOps {
     boolean wide = c.mode == CpuMode.LONG64;
     c.checkPrivileged();
     int number = number(c, load ? i.reg0 : i.reg1);
+    c.platform.privileged(Platform.Privileged.DEBUG_REGISTER, number);
     if ((c.dr[7] & DR7_GD) != 0) {
       throw c.debugFault(DR6_BD);
     }

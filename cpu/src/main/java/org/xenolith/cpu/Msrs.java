@@ -98,6 +98,7 @@ public final class Msrs {
   static void rdmsr(Cpu c, Instruction i) {
     c.checkPrivileged();
     int msr = (int) c.r[Cpu.RCX];
+    c.platform.privileged(Platform.Privileged.READ_MSR, msr);
     Msrs m = c.msrs;
     switch (m.find(msr)) {
       case PRESENT -> {
@@ -112,6 +113,7 @@ public final class Msrs {
   static void wrmsr(Cpu c, Instruction i) {
     c.checkPrivileged();
     int msr = (int) c.r[Cpu.RCX];
+    c.platform.privileged(Platform.Privileged.WRITE_MSR, msr);
     long value = c.r[Cpu.RAX] & 0xffff_ffffL | c.r[Cpu.RDX] << 32;
     switch (c.msrs.store(msr, value)) {
       case PRESENT -> {
@@ -176,7 +178,7 @@ public final class Msrs {
           value = answer[0];
           return PRESENT;
         }
-        return findData(msr);
+        return cpu.platform.hidesMsr(msr) ? ABSENT : findData(msr);
       }
     }
     return PRESENT;
@@ -277,7 +279,10 @@ public final class Msrs {
         cpu.tscAux = v;
       }
       default -> {
-        return cpu.platform.writeMsr(msr, v) ? PRESENT : storeData(msr, v);
+        if (cpu.platform.writeMsr(msr, v)) {
+          return PRESENT;
+        }
+        return cpu.platform.hidesMsr(msr) ? ABSENT : storeData(msr, v);
       }
     }
     return PRESENT;

@@ -38,6 +38,7 @@ final class PagingOps {
   /** WBINVD, and INVD, which has nothing to lose: memory is always as the caches have it. */
   static void caches(Cpu c, Instruction i) {
     c.checkPrivileged();
+    c.platform.privileged(Platform.Privileged.CACHE_FLUSH, 0);
   }
 
   /** CLAC and STAC: #UD outside level 0 (AMD64 APM volume 3). */

@@ -26,6 +26,33 @@ public interface Platform {
    */
   boolean writeMsr(int msr, long value);
 
+  /**
+   * Whether a model-specific register that {@link #readMsr} does not know is not there at all, though the processor has it: what a hypervisor
+   * keeps from its guest is #GP(0).
+   */
+  default boolean hidesMsr(int msr) {
+    return false;
+  }
+
+  /** What a hypervisor may want to know of: instructions that leave a guest, or would. */
+  enum Privileged {
+    /** MOV to and from CRn, CLTS, LMSW, SMSW. */
+    CONTROL_REGISTER,
+    /** MOV to and from DRn. */
+    DEBUG_REGISTER,
+    READ_MSR,
+    WRITE_MSR,
+    /** WBINVD, INVD. */
+    CACHE_FLUSH
+  }
+
+  /**
+   * Such an instruction is executed, and allowed by the privilege level; it may still fault.
+   *
+   * @param number of the register, 0 where there is none
+   */
+  default void privileged(Privileged what, int number) {}
+
   /** CR8: the task priority, 0 to 15. */
   int taskPriority();
 

@@ -21,6 +21,7 @@ final class SystemTables {
 
   static void smsw(Cpu c, Instruction i) {
     checkUmip(c);
+    c.platform.privileged(Platform.Privileged.CONTROL_REGISTER, 0);
     store(c, i, c.cr0);
   }
 

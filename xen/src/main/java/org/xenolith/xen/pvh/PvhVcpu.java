@@ -4,7 +4,6 @@ import java.util.Locale;
 import java.util.Map;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
-import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.machine.Board;
@@ -13,8 +12,6 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.VcpuRunner;
-import org.xenolith.xen.XenLeaves;
-import org.xenolith.xen.build.HypercallPage;
 import org.xenolith.xen.time.TimeKeeper;
 
 /**
@@ -25,10 +22,10 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
   public final Vcpu vcpu;
 
   private static final int VMMCALL_LENGTH = 3;
-  private static final long HYPERCALL_PAGE = XenLeaves.BASE & 0xffff_ffffL;
 
   private final Domain domain;
   private final EventInterrupts interrupts;
+  private final ContainerMsrs msrs;
   private final long[] args = new long[6];
   private final int[] argumentRegisters64 = {Cpu.RDI, Cpu.RSI, Cpu.RDX, Cpu.R10, Cpu.R8, Cpu.R9};
   private final int[] argumentRegisters32 = {Cpu.RBX, Cpu.RCX, Cpu.RDX, Cpu.RSI, Cpu.RDI, Cpu.RBP};
@@ -36,12 +33,13 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
   private boolean apicLine;
 
   /** Exits that a processor with SVM would make and ours answers inside an instruction. */
-  long ports, msrReads, msrWrites, apicAccesses, emulatedAccesses;
+  private long ports, msrReads, msrWrites, apicAccesses, emulatedAccesses, crAccesses, drAccesses, cacheFlushes;
 
   PvhVcpu(int id, Domain domain, ProcessorModel model, Board board, P2m p2m, EventInterrupts interrupts) {
     super(id, ContainerCpuid.apicId(id), model, board);
     this.domain = domain;
     this.interrupts = interrupts;
+    this.msrs = new ContainerMsrs(domain);
     cpu.hypercalls = true;
     cpu.secondStage = p2m;
     vcpu = new Vcpu(domain, id, cpu);
@@ -255,32 +253,33 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
 
   @Override
   public boolean readMsr(int msr, long[] value) {
-    msrReads++;
-    if (msr == HYPERCALL_PAGE) {
-      value[0] = 0;
-      return true;
-    }
-    return super.readMsr(msr, value);
+    return msrs.read(msr, value) || super.readMsr(msr, value);
   }
 
   @Override
   public boolean writeMsr(int msr, long value) {
-    msrWrites++;
-    return msr == HYPERCALL_PAGE ? writeHypercallPage(value) : super.writeMsr(msr, value);
+    return switch (msrs.write(msr, value)) {
+      case DONE -> true;
+      case REFUSED -> false;
+      case ELSEWHERE -> super.writeMsr(msr, value);
+    };
   }
 
-  /** Writing the number of a frame to the hypercall page's register has Xen fill that frame (guest_wrmsr_xen). */
-  private boolean writeHypercallPage(long value) {
-    if ((value & GuestMemory.FRAME_SIZE - 1) != 0) {
-      return false;
+  @Override
+  public boolean hidesMsr(int msr) {
+    return !ContainerMsrs.ofProcessor(msr);
+  }
+
+  @Override
+  public void privileged(Privileged what, int number) {
+    switch (what) {
+      // Only CR0 and CR4: nested paging needs no others.
+      case CONTROL_REGISTER -> crAccesses += number == 0 || number == 4 ? 1 : 0;
+      case DEBUG_REGISTER -> drAccesses++;
+      case READ_MSR -> msrReads += ContainerMsrs.intercepted(number) ? 1 : 0;
+      case WRITE_MSR -> msrWrites += ContainerMsrs.intercepted(number) ? 1 : 0;
+      case CACHE_FLUSH -> cacheFlushes++;
     }
-    long mfn = domain.frames.hold(value >>> GuestMemory.FRAME_SHIFT);
-    if (mfn < 0) {
-      return false;
-    }
-    cpu.memory.write(mfn << GuestMemory.FRAME_SHIFT, HypercallPage.containerContents(), 0, GuestMemory.FRAME_SIZE);
-    domain.frames.release(mfn);
-    return true;
   }
 
   @Override
@@ -298,6 +297,9 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     add(map, "msr-read", msrReads);
     add(map, "msr-write", msrWrites);
     add(map, "apic-access", apicAccesses);
+    add(map, "cr-access", crAccesses);
+    add(map, "dr-access", drAccesses);
+    add(map, "wbinvd", cacheFlushes);
     add(map, "emulated-access", emulatedAccesses);
   }
 
