@@ -218,6 +218,9 @@ public class Processor implements Scheduler.Runner, Platform {
     }
   }
 
+  /** Software has enabled its local APIC. */
+  protected void apicEnabled() {}
+
   /** It executed HLT. */
   protected void halted() {
     halt();
@@ -310,6 +313,11 @@ public class Processor implements Scheduler.Runner, Platform {
     @Override
     public long tscOffset() {
       return cpu.tscOffset;
+    }
+
+    @Override
+    public void apicEnabled() {
+      Processor.this.apicEnabled();
     }
   }
 

@@ -27,6 +27,9 @@ public final class LocalApic {
 
     /** What the processor's time-stamp counter is ahead of the clock. */
     long tscOffset();
+
+    /** Software has enabled the local APIC, by its spurious-interrupt vector register. */
+    default void apicEnabled() {}
   }
 
   /** Where the registers are after reset. */
@@ -346,6 +349,8 @@ public final class LocalApic {
             lvt[n] |= MASKED;
           }
           configureTimer();
+        } else {
+          core.apicEnabled();
         }
         update();
       }
@@ -468,15 +473,12 @@ public final class LocalApic {
   }
 
   /**
-   * Makes a vector pending as a hypervisor does that emulates the APIC (Xen, vlapic_set_irq): also while software has not enabled it, which
-   * then holds the interrupt back.
+   * Accepts an edge-triggered interrupt for this processor alone; lost while software has not enabled the local APIC.
    *
    * @param vector 16 to 255
    */
   public void pend(int vector) {
-    irr.add(vector);
-    tmr.remove(vector);
-    update();
+    accept(vector, false);
   }
 
   void timerExpired() {

@@ -198,6 +198,14 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     }
   }
 
+  /** What came before was lost; what is still pending interrupts now (vlapic_reg_write, APIC_SPIV). */
+  @Override
+  protected void apicEnabled() {
+    if (interrupts.vector(id) != 0 && vcpu.eventsPending()) {
+      apic.pend(interrupts.vector(id));
+    }
+  }
+
   @Override
   public boolean eventsNeedDelivery() {
     lines();
@@ -288,9 +296,12 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     this.yield();
   }
 
-  /** Adds what made exits to a map by name. */
+  /**
+   * Adds to a map by name how often a processor with SVM would have left the guest, without AVIC: exceptions it delivers itself, and for an
+   * interrupt Xen must have the guest left to inject it.
+   */
   void addExits(Map<String, Long> map) {
-    for (Reason reason : Reason.values()) {
+    for (Reason reason : new Reason[] {Reason.INTERRUPT, Reason.NMI, Reason.HALT, Reason.HYPERCALL, Reason.SECOND_STAGE}) {
       add(map, reason.name().toLowerCase(Locale.ROOT).replace('_', '-'), exits(reason));
     }
     add(map, "io", ports);
