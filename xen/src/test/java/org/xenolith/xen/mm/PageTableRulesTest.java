@@ -54,6 +54,14 @@ class PageTableRulesTest {
   }
 
   @Test
+  void aFrameHasNoMoreReferencesThanItsCountCanHold() {
+    int before = guest.frames.count(guest.p2m[A]);
+    guest.frames.setCount(guest.p2m[A], FrameTable.MAX_COUNT);
+    refused(guest.remap(B, Pte.of(guest.p2m[A], SmallDomain.READ_ONLY)), Errno.EBUSY, Rule.COUNT_LIMIT);
+    guest.frames.setCount(guest.p2m[A], before);
+  }
+
+  @Test
   void cachingAttributesAndLargePagesAreRefused() {
     long page = Pte.of(guest.p2m[A], SmallDomain.PAGE);
     refused(guest.remap(A, page | Pte.WRITE_THROUGH), Errno.EINVAL, Rule.ENTRY_FLAGS);
