@@ -46,4 +46,10 @@ public final class CodeNames {
   String place(long va) {
     return symbols().nearest(va).map(Symbols.Place::toString).orElseGet(() -> "0x%x".formatted(va));
   }
+
+  /** The address behind a call, with the name of the function that calls: the call may be its last instruction. */
+  String placeOfReturn(long va) {
+    Optional<Symbols.Place> call = symbols().nearest(va - 1);
+    return call.map(p -> "%s+0x%x/0x%x".formatted(p.name(), p.offset() + 1, p.size())).orElseGet(() -> "0x%x".formatted(va));
+  }
 }

@@ -85,7 +85,7 @@ public final class Unwinder {
     private void add(long address, boolean isExact, boolean certain) {
       long inFunction = isExact ? address : address - 1;
       String function = names.function(inFunction);
-      frames.add(new StackFrame(address, function, names.place(address), certain));
+      frames.add(new StackFrame(address, function, isExact ? names.place(address) : names.placeOfReturn(address), certain));
     }
 
     private boolean byHint(Orc.Hint hint) {

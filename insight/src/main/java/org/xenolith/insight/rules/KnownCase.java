@@ -1,9 +1,7 @@
 package org.xenolith.insight.rules;
 
-import static org.xenolith.xen.rules.Rule.ENTRY_FLAGS;
 import static org.xenolith.xen.rules.Rule.L1TF_SAFE;
 import static org.xenolith.xen.rules.Rule.NATIVE_INSTRUCTION;
-import static org.xenolith.xen.rules.Rule.NEXT_LEVEL;
 import static org.xenolith.xen.rules.Rule.NO_IO_MEMORY;
 import static org.xenolith.xen.rules.Rule.ONE_USE;
 import static org.xenolith.xen.rules.Rule.PINNED_ONCE;
@@ -11,6 +9,7 @@ import static org.xenolith.xen.rules.Rule.PORT_PERMISSION;
 import static org.xenolith.xen.rules.Rule.REWRITTEN_FLAGS;
 import static org.xenolith.xen.rules.Rule.SMALL_PAGES;
 import static org.xenolith.xen.rules.Rule.TABLE_STORES;
+import static org.xenolith.xen.rules.Rule.WHOLE_TABLE;
 import static org.xenolith.xen.rules.Rule.WRITABLE_IS_EXCLUSIVE;
 import static org.xenolith.xen.rules.Rule.XEN_ADDRESSES;
 import static org.xenolith.xen.rules.Rule.XEN_SLOTS;
@@ -65,8 +64,7 @@ public enum KnownCase {
   DIRTY_BRK("A .brk that was not cleared", "5.19-rc, mended by 38fa5479b413",
       "Memory of .brk was taken for page tables uncleared, and old contents in unused slots made the whole table bad. What is in that "
           + "memory differs from boot to boot.",
-      Set.of(ENTRY_FLAGS, NO_IO_MEMORY, NEXT_LEVEL, L1TF_SAFE, ONE_USE), "xen_setup_kernel_pagetable", "xen_start_kernel", "extend_brk",
-      "xen_setup_arch", "xen_arch_setup", "setup_arch", "xen_convert_"),
+      Set.of(WHOLE_TABLE)),
 
   EXECMEM_ROX("Text poked through a mapping of a table's frame", "6.13-rc2 to rc6, mended by 59f59108475e",
       "The cache of large executable pages for modules counts on large pages, which PV has not; text_poke then mapped the wrong frames.",
