@@ -24,10 +24,11 @@ final class CheckPage {
       h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .3rem; overflow-wrap: anywhere; }
       h2 { font-size: 1.25rem; line-height: 1.35; margin: 2.5rem 0 .5rem; overflow-wrap: anywhere; }
       h3 { font-size: .95rem; margin: 1.4rem 0 .3rem; color: var(--mark); }
-      p { margin: .3rem 0; }
+      p { margin: .3rem 0; overflow-wrap: anywhere; }
       .verdict { font-size: 1.1rem; font-weight: 600; }
       .bad { color: var(--bad); } .good { color: var(--good); } .dim { color: var(--dim); }
-      article { border-top: 2px solid var(--line); }
+      article { border-top: 2px solid var(--line); padding-bottom: 1rem; }
+      .scroll { margin: 1rem 0 2rem; }
       ul { list-style: none; margin: 0; padding: .6rem .8rem; background: var(--soft); border-radius: .4rem;
         font: .84rem/1.55 ui-monospace, "DejaVu Sans Mono", monospace; }
       li { overflow-wrap: anywhere; padding-left: 1.2em; text-indent: -1.2em; }
@@ -38,7 +39,7 @@ final class CheckPage {
       .scroll { overflow-x: auto; }
       table { border-collapse: collapse; width: 100%%; font-size: .92rem; }
       th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
-      td { overflow-wrap: anywhere; } td.n { text-align: right; white-space: nowrap; }
+      td { overflow-wrap: anywhere; } .n { text-align: right; white-space: nowrap; }
       </style>
       </head>
       <body>
@@ -73,7 +74,7 @@ final class CheckPage {
       page.append("<article><h2>The end of the guest's console</h2>\n<pre>%s</pre></article>\n"
           .formatted(escaped(String.join("\n", last.console()))));
     }
-    if (!last.run().postMortem().isEmpty()) {
+    if (last.breaches().isEmpty() && !last.run().postMortem().isEmpty()) {
       page.append("<article><h2>What the processors were doing</h2>\n<pre>%s</pre></article>\n"
           .formatted(escaped(String.join("\n", last.run().postMortem()))));
     }
@@ -81,8 +82,8 @@ final class CheckPage {
   }
 
   private void runs(List<CheckReport.Part> runs) {
-    page.append("<div class=\"scroll\"><table>\n<tr><th>seed</th><th>the kernel</th><th>broken</th>");
-    page.append("<th>instructions</th><th>seconds</th></tr>\n");
+    page.append("<div class=\"scroll\"><table>\n<tr><th>seed</th><th>the kernel</th><th class=\"n\">broken</th>");
+    page.append("<th class=\"n\">instructions</th><th class=\"n\">seconds</th></tr>\n");
     for (CheckReport.Part part : runs) {
       page.append("<tr><td>%d</td><td>%s</td><td class=\"n\">%d</td><td class=\"n\">%,d</td><td class=\"n\">%.1f</td></tr>\n".formatted(
           part.run().guest().seed(), escaped(part.verdict()), part.breaches().size(), part.run().instructions(),
