@@ -53,6 +53,7 @@ public final class PcMachine extends Computer {
   private final HostMemory host;
   private final GuestMemory memory;
   private final Ending ending;
+  private final PanicWatch panic;
   private final Processor[] processors;
   private final Uart uart;
 
@@ -75,6 +76,7 @@ public final class PcMachine extends Computer {
       memory = new GuestMemory(host.segment());
       map.punch(memory);
       ending = new Ending(setup.stopOnUnknown());
+      panic = new PanicWatch(ending);
       ApicBus apics = new ApicBus();
       Ports ports = new Ports(clock);
       IoApic ioApic = new IoApic(apics, ending);
@@ -91,6 +93,9 @@ public final class PcMachine extends Computer {
       uart = new Uart(interrupts.line(Uart.IRQ), (bytes, length) -> {
         digest.console(SERIAL, bytes, length);
         sink.write(bytes, length);
+        for (int n = 0; n < length; n++) {
+          panic.printed(bytes[n]);
+        }
       });
       devices(ports, interrupts, pic, map);
       if (setup.debugExit()) {
@@ -153,7 +158,7 @@ public final class PcMachine extends Computer {
 
   @Override
   protected RunOutcome ended() {
-    return ending.outcome();
+    return panic.judge(ending.outcome());
   }
 
   @Override

@@ -111,6 +111,24 @@ class PcMachineTest {
     }
   }
 
+  @Test
+  void aPanicThatIsPrintedIsACrash() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.print("[    1.0] Kernel panic - not syncing: no init\r\n---[ end Kernel panic - not syncing: no init ]---\r\n").raw(0xeb, 0xfe);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.CRASH);
+      assertThat(outcome.reason()).isEqualTo("the kernel panicked: no init");
+    }
+  }
+
+  @Test
+  void aResetAfterAPanicIsACrash() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.print("Kernel panic - not syncing: x\n").out(0xcf9, 1, 6).raw(0xeb, 0xfe);
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.CRASH);
+    }
+  }
+
   // ---- Time and interrupts ----
 
   /** Makes an interrupt descriptor table with one gate, for vector 40h, and enables interrupts of the local APIC. */
