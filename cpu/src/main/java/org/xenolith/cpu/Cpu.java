@@ -1,6 +1,5 @@
 package org.xenolith.cpu;
 
-import java.util.Arrays;
 import java.util.function.Function;
 import org.xenolith.cpu.sse.VectorUnit;
 import org.xenolith.cpu.x87.X87State;
@@ -195,8 +194,8 @@ public final class Cpu {
   /** {@link #endRun} was called. */
   private boolean ended;
 
-  /** A trap (#DB) to deliver at the next boundary: DR6 bits. */
-  private int pendingDebug;
+  /** Breakpoints in the debug registers. */
+  final Debugging debugging = new Debugging(this);
 
   /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer. */
   private boolean stepping;
@@ -218,9 +217,6 @@ public final class Cpu {
 
   /** From RIP to the linear address of the instruction: the base of CS outside 64-bit mode, and the width of linear addresses there. */
   private long fetchBase, fetchMask = -1;
-
-  /** Whether a data breakpoint is set. */
-  boolean watching;
 
   /** What the last instruction holds back at the boundary behind it: one of the following. */
   private int shadow;
@@ -270,7 +266,7 @@ public final class Cpu {
       msrs.counters().settle();
       until = Math.min(until, clock.now + msrs.counters().room());
     }
-    stop = exit != null || pendingDebug != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
+    stop = exit != null || debugging.pending != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
     while (true) {
       try {
         return runBlocks(until);
@@ -280,7 +276,12 @@ public final class Cpu {
           continue;
         }
         clock.now++;
-        return exit != null ? exit : new Exit.Exception(f.vector, f.errorCode, f.address);
+        if (exit == null) {
+          shadow = NO_SHADOW;
+          debugging.drop();
+          exit = new Exit.Exception(f.vector, f.errorCode, f.address);
+        }
+        return exit;
       } finally {
         alone = true;
       }
@@ -333,9 +334,8 @@ public final class Cpu {
    * @return whether the run ends with {@link #exit}
    */
   private boolean endsAtBoundary(long until) {
-    if (exit == null && pendingDebug != 0) {
-      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, pendingDebug);
-      pendingDebug = 0;
+    if (exit == null && debugging.pending != 0) {
+      exit = debugging.take();
     }
     if (exit != null || ended || clock.now >= until) {
       return exit != null;
@@ -493,8 +493,7 @@ public final class Cpu {
 
   private void faulted(Fault f, Instruction i) {
     rip = i.address;
-    pendingDebug = 0;
-    heldDebug = 0;
+    debugging.drop();
     if (f.vector == Fault.GP && f.address != 0) {
       // A non-canonical address: the stack segment has a fault of its own (AMD64 APM volume 2, 8.2.13).
       boolean operand = i.hasMemory() && (!usesStack(i) || ea(i) == f.address);
@@ -516,10 +515,14 @@ public final class Cpu {
   private void step(Block b, boolean asks) {
     Instruction i = b.instructions[0];
     boolean resumed = (eflags & RF) != 0;
-    if (!resumed && unfinished != i.address && instructionBreakpoint(codeAddress(i.address))) {
-      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, debugHits);
-      stop = true;
-      return;
+    if (debugging.breaking && !resumed && unfinished != i.address) {
+      // AMD's processors do so behind MOV SS, too (Linux, kvm_is_code_breakpoint_inhibited).
+      int hits = debugging.atInstruction(codeAddress(i.address));
+      if (hits != 0) {
+        shadow = NO_SHADOW;
+        leave(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, hits));
+        return;
+      }
     }
     if (asks && breakpoints.stopsAt(codeAddress(i.address)) && changedAtStop(i, 0)) {
       return;
@@ -538,27 +541,14 @@ public final class Cpu {
       refreshStepping();
     }
     if (single && exit == null && trapsByFlagBefore(i)) {
-      pendingDebug |= DR6_BS;
-      stop = true;
+      debugging.trap(Debugging.BS);
     }
     if (shadow == OF_STACK) {
-      // Held back by MOV SS: looked at after the next instruction.
-      heldDebug |= pendingDebug & ~DR6_BS;
-      pendingDebug = 0;
+      debugging.hold();
     } else if (held != NO_SHADOW) {
-      release();
+      exit = debugging.release(exit);
       stop = true;
     }
-  }
-
-  /** Reports what MOV SS has held back: together with an INT1, otherwise at the next boundary, even if that lies behind an INT n. */
-  private void release() {
-    if (exit instanceof Exit.Exception e && e.vector() == Fault.DB) {
-      exit = new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, e.address() | heldDebug);
-    } else {
-      pendingDebug |= heldDebug;
-    }
-    heldDebug = 0;
   }
 
   /** Whether TF before an instruction decides about the trap behind it; of system calls and returns it is TF behind. */
@@ -625,47 +615,11 @@ public final class Cpu {
   }
 
   /**
-   * INIT: the registers as after it (AMD64 APM volume 2, table 14-1). Not to be called inside {@link #run}. The processor is not to be run
-   * before {@link #startup}, except the boot processor, which goes to the firmware.
+   * INIT: the registers as after it. Not to be called inside {@link #run}. The processor is not to be run before {@link #startup}, except the
+   * boot processor, which goes to the firmware.
    */
   public void init() {
-    Arrays.fill(r, 0);
-    model.cpuid(this, 1, 0, scratch);
-    r[RDX] = scratch[0] & 0xffff_ffffL;
-    rip = 0xfff0;
-    setArithmeticFlags(0);
-    eflags = 0;
-    for (int s = 0; s < 6; s++) {
-      Segments.setReal(this, s, 0);
-      segmentLimit[s] = 0xffff;
-      segmentAccess[s] = s == Instruction.CS ? Segments.REAL_CODE : Segments.REAL_DATA;
-    }
-    selector[Instruction.CS] = 0xf000;
-    segmentBase[Instruction.CS] = 0xffff_0000L;
-    cpl = 0;
-    gdtBase = 0;
-    idtBase = 0;
-    gdtLimit = 0xffff;
-    idtLimit = 0xffff;
-    ldtSelector = 0;
-    ldtBase = 0;
-    ldtLimit = 0xffff;
-    ldtAccess = Segments.PRESENT | 2;
-    taskSelector = 0;
-    taskBase = 0;
-    taskLimit = 0xffff;
-    taskAccess = Segments.PRESENT | 3;
-    // CD and NW stay as they are.
-    cr0 = cr0 & 0x6000_0000L | 0x10;
-    cr2 = 0;
-    cr3 = 0;
-    cr4 = 0;
-    efer = 0;
-    Arrays.fill(dr, 0);
-    dr[6] = DebugOps.DR6_FIXED;
-    dr[7] = DebugOps.DR7_FIXED;
-    pendingDebug = 0;
-    heldDebug = 0;
+    Reset.init(this);
     shadow = NO_SHADOW;
     nmiPending = false;
     nmiBlocked = false;
@@ -708,9 +662,8 @@ public final class Cpu {
     stop = true;
   }
 
-  /** Single-step trap behind this instruction whatever TF was before it. */
-  void trapBehind() {
-    pendingDebug |= DR6_BS;
+  /** Something is to be looked at behind this instruction. */
+  void lookAround() {
     stop = true;
   }
 
@@ -793,7 +746,7 @@ public final class Cpu {
 
   /** Whether a data breakpoint was hit: a string instruction makes no further iteration. */
   boolean interrupted() {
-    return pendingDebug != 0;
+    return debugging.pending != 0;
   }
 
   /** Blocks were dropped, perhaps the running one: it is looked up again at the next boundary. */
@@ -979,10 +932,7 @@ public final class Cpu {
     limited = !long64 && segmentLimit[Instruction.CS] != -1;
     segmentsChanged();
     sseFault = SseOps.availability(cr0, cr4);
-    watching = false;
-    for (int n = 0; n < 4; n++) {
-      watching |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) != 0;
-    }
+    debugging.refresh();
     refreshStepping();
     mmu.select();
   }
@@ -1003,68 +953,17 @@ public final class Cpu {
 
   private void refreshStepping() {
     boolean was = stepping;
-    boolean own = false;
-    for (int n = 0; n < 4; n++) {
-      own |= (dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0;
-    }
-    stepping = tracer != null || own || watching || (eflags & (TF | RF)) != 0;
+    stepping = tracer != null || debugging.breaking || debugging.watching || (eflags & (TF | RF)) != 0;
     if (stepping != was) {
       stop = true;
     }
     careful = stepping || limited || breakpoints != null && breakpoints.any();
   }
 
-  // ---- Debugging (AMD64 APM volume 2, chapter 13) ----
-
-  private static final int DR6_BS = 1 << 14;
-  private int debugHits;
-  private int heldDebug;
-
   /** To be called when debug registers were written: pages with a watchpoint must leave the TLB. */
   public void debugRegistersChanged() {
     mmu.flushAll();
     refresh();
-  }
-
-  private boolean instructionBreakpoint(long va) {
-    debugHits = 0;
-    for (int n = 0; n < 4; n++) {
-      if ((dr[7] >>> 2 * n & 3) != 0 && (dr[7] >>> 16 + 4 * n & 3) == 0 && dr[n] == va) {
-        debugHits |= 1 << n;
-      }
-    }
-    return debugHits != 0;
-  }
-
-  /** Whether the page of {@code va} has a data breakpoint. */
-  boolean watched(long va) {
-    for (int n = 0; n < 4; n++) {
-      if ((dr[7] >>> 2 * n & 3) != 0 && (dr[n] ^ va) >>> 12 == 0) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Notes the data breakpoints that an access hits. */
-  void watch(long va, int size, int access) {
-    for (int n = 0; n < 4; n++) {
-      int kind = (int) (dr[7] >>> 16 + 4 * n) & 3;
-      if ((dr[7] >>> 2 * n & 3) == 0 || kind == 0 || kind == 1 && access != Mmu.WRITE) {
-        continue;
-      }
-      int length = switch ((int) (dr[7] >>> 18 + 4 * n) & 3) {
-        case 0 -> 1;
-        case 1 -> 2;
-        case 2 -> 8;
-        default -> 4;
-      };
-      long start = dr[n] & -length;
-      if (va < start + length && va + size > start) {
-        pendingDebug |= 1 << n;
-        stop = true;
-      }
-    }
   }
 
   // ---- Watching a run ----
@@ -1104,33 +1003,7 @@ public final class Cpu {
 
   /** The registers as text of several lines, for traces and bad ends. */
   public String dump() {
-    StringBuilder text = new StringBuilder(1200);
-    text.append("rip=%016x rflags=%06x [%s] cpl=%d %s%n".formatted(rip, rflags(), flagNames(), cpl, mode));
-    for (int n = 0; n < 16; n++) {
-      text.append("%-3s=%016x".formatted(REGISTER_NAMES[n], r[n])).append((n & 3) == 3 ? "\n" : "  ");
-    }
-    for (int s = 0; s < 6; s++) {
-      text.append("%s=%04x base %016x limit %08x rights %04x%s".formatted(
-          SEGMENT_NAMES[s], selector[s], segmentBase[s], segmentLimit[s], segmentAccess[s], (s & 1) == 1 ? "\n" : "  "));
-    }
-    text.append("cr0=%08x cr2=%016x cr3=%016x cr4=%06x efer=%04x%n".formatted(cr0, cr2, cr3, cr4, efer));
-    text.append("dr6=%08x dr7=%08x retired=%d clock=%d%n".formatted(dr[6], dr[7], retired, clock.now));
-    return text.toString();
-  }
-
-  private static final String[] REGISTER_NAMES = {
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
-  };
-
-  private static final String[] SEGMENT_NAMES = {"es", "cs", "ss", "ds", "fs", "gs"};
-
-  private String flagNames() {
-    String names = "C-P-A-ZSTIDO";
-    StringBuilder text = new StringBuilder(12);
-    for (int bit = 11; bit >= 0; bit--) {
-      text.append((rflags() >>> bit & 1) != 0 && names.charAt(bit) != '-' ? names.charAt(bit) : '.');
-    }
-    return text.toString();
+    return RegisterDump.of(this);
   }
 
   /** Translations filled, page-table entries read by walks, whole flushes, page flushes. */

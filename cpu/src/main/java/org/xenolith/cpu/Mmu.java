@@ -479,8 +479,8 @@ public final class Mmu {
       return value;
     }
     long pa = reach(va, size, READ);
-    if (cpu.watching) {
-      cpu.watch(va, size, READ);
+    if (cpu.debugging.watching) {
+      cpu.debugging.accessed(va, size, READ);
     }
     if (onBus) {
       cpu.aboutToAccessDevice();
@@ -597,8 +597,8 @@ public final class Mmu {
       return;
     }
     long pa = reach(va, size, WRITE);
-    if (cpu.watching) {
-      cpu.watch(va, size, WRITE);
+    if (cpu.debugging.watching) {
+      cpu.debugging.accessed(va, size, WRITE);
     }
     if (onBus) {
       cpu.aboutToAccessDevice();
@@ -732,7 +732,7 @@ public final class Mmu {
     long pa = walk.pa;
     long mfn = pa >>> GuestMemory.FRAME_SHIFT;
     onBus = walk.onBus;
-    if (onBus || current == unused || cpu.watching && cpu.watched(va)) {
+    if (onBus || current == unused || cpu.debugging.watching && cpu.debugging.watched(va)) {
       if (access == WRITE && !onBus) {
         memory.setWritten(mfn);
       }

@@ -44,6 +44,7 @@ final class PortOps {
     int port = port(c, i);
     check(c, port, size);
     Operands.setRegister(c, Cpu.RAX, size, c.platform.in(port, size));
+    c.debugging.accessedPort(port, size);
   }
 
   static void out(Cpu c, Instruction i) {
@@ -51,6 +52,7 @@ final class PortOps {
     int port = port(c, i);
     check(c, port, size);
     c.platform.out(port, size, c.r[Cpu.RAX] & -1L >>> Operands.shift(size));
+    c.debugging.accessedPort(port, size);
   }
 
   // ---- Strings ----
@@ -64,6 +66,7 @@ final class PortOps {
       long va = Strings.destination(c, i, size, true);
       c.mmu.checkWritable(va, size);
       c.mmu.write(va, size, c.platform.in(port, size));
+      c.debugging.accessedPort(port, size);
       Strings.advance(c, i, Cpu.RDI, size);
       Strings.count(c, i, 1);
       if (c.interrupted()) {
@@ -79,6 +82,7 @@ final class PortOps {
     check(c, port, size);
     for (int left = Strings.limit(c, i); left > 0; left--) {
       c.platform.out(port, size, c.mmu.read(Strings.source(c, i, size), size));
+      c.debugging.accessedPort(port, size);
       Strings.advance(c, i, Cpu.RSI, size);
       Strings.count(c, i, 1);
       if (c.interrupted()) {

@@ -128,7 +128,7 @@ final class SystemCalls {
     c.setRflags(flags);
     c.refresh();
     if ((c.eflags & Cpu.TF) != 0) {
-      c.trapBehind();
+      c.debugging.trap(Debugging.BS);
     }
   }
 

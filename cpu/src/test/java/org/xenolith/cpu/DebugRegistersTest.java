@@ -168,4 +168,31 @@ class DebugRegistersTest {
     kernel.machine.code(cpu.rip, "48 cf").step(2);
     assertThat(cpu.rip).isEqualTo(Machine.CODE + 2);
   }
+
+  @Test
+  void aBreakpointOnAPortTrapsBehindTheAccessAndIsNoneOnMemory() {
+    kernel.code("ec e6 80 8a 06"); // in al,dx; out 0x80,al; mov al,[rsi]
+    cpu.r[Cpu.RDX] = 0x60;
+    cpu.r[Cpu.RSI] = 0x80;
+    cpu.cr4 |= Cpu.CR4_DE;
+    cpu.dr[0] = 0x80;
+    cpu.dr[7] |= 2 | 0x0002_0000;
+    cpu.debugRegistersChanged();
+    assertThat(kernel.machine.run(10)).isEqualTo(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 1));
+    assertThat(cpu.rip).isEqualTo(Machine.CODE + 3);
+    kernel.machine.step(1);
+    cpu.cr4 &= ~Cpu.CR4_DE;
+    cpu.rip = Machine.CODE;
+    kernel.machine.step(3);
+  }
+
+  @Test
+  void anInstructionBreakpointBehindMovSsStrikesAndBringsTheHeldTrap() {
+    watchedMovSs("90");
+    cpu.dr[1] = Machine.CODE + 2;
+    cpu.dr[7] |= 8;
+    cpu.debugRegistersChanged();
+    assertThat(kernel.machine.run(10)).isEqualTo(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 3));
+    assertThat(cpu.rip).isEqualTo(Machine.CODE + 2);
+  }
 }

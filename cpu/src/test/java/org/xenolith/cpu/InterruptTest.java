@@ -269,4 +269,21 @@ class InterruptTest {
     kernel.machine.step(2);
     assertThat(cpu.selector[Instruction.SS]).isEqualTo(Kernel.USER_DATA);
   }
+
+  @Test
+  void aFaultEndsTheShadowOfSti() {
+    flags(0);
+    kernel.gate(Fault.UD, 15, 0, 0).code("fb 0f 0b");
+    kernel.machine.step(1);
+    cpu.assertInterrupt(true);
+    assertThat(kernel.deliver()).isTrue();
+    assertThat(kernel.machine.run(10)).isEqualTo(INTERRUPT);
+    assertThat(cpu.rip).isEqualTo(Kernel.handler(Fault.UD));
+  }
+
+  @Test
+  void movToCsIsUndefined() {
+    kernel.code("8e c8");
+    assertThat(kernel.machine.fault().vector()).isEqualTo(Fault.UD);
+  }
 }

@@ -49,6 +49,7 @@ final class Machine {
   }
 
   Machine privilege(int level) {
+    cpu.cpl = level;
     cpu.selector[Instruction.CS] = 0x30 | level;
     cpu.segmentAccess[Instruction.CS] = 0xa09b | level << 5;
     cpu.selector[Instruction.SS] = 0x28 | level;
