@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An ELF file that holds no code, only an image's symbols at their addresses and how to unwind its stacks, for debuggers: what a stock kernel's
- * own ELF file no longer has, its kallsyms and its ORC tables still tell. Source: System V ABI, "Sections" and "Symbol Table".
+ * An ELF file that holds no code, only an image's symbols at their addresses and how to unwind its stacks, for debuggers: what a stock
+ * kernel's own ELF file no longer has, its kallsyms and its ORC tables still tell. Source: System V ABI, "Sections" and "Symbol Table".
  */
 public final class SymbolFile {
   private static final int HEADER = 64, SECTION_HEADER = 64, SYMBOL = 24;
@@ -53,7 +53,7 @@ public final class SymbolFile {
   public static byte[] of(KernelImage image) {
     Symbols symbols = image.symbols();
     if (symbols.size() == 0) {
-      throw new ImageException(image.path() + ": no symbols in it", "take a kernel built with CONFIG_KALLSYMS=y, or one with a symbol table");
+      throw new ImageException(image.path() + ": no symbols in it", "take one built with CONFIG_KALLSYMS=y, or one with a symbol table");
     }
     List<Range> ranges = ranges(image.elf());
     Strings names = new Strings();

@@ -11,8 +11,8 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.machine.Computer;
 
 /**
- * Answers a debugger's packets while the machine stands still (GDB manual, "Packets", "General Query Packets", "Stop Reply Packets"). Thread
- * n is vCPU n - 1. What is not here is answered by an empty packet, as the protocol wants.
+ * Answers a debugger's packets while the machine stands still (GDB manual, "Packets", "General Query Packets", "Stop Reply Packets").
+ * Thread n is vCPU n - 1. What is not here is answered by an empty packet, as the protocol wants.
  */
 final class GdbCommands {
   private static final String OK = "OK", UNKNOWN = "";

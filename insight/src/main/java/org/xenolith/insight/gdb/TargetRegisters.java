@@ -252,8 +252,8 @@ final class TargetRegisters {
 
   /** The target description. */
   static String description() {
-    StringBuilder xml = new StringBuilder("<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n");
-    xml.append("<architecture>i386:x86-64</architecture>\n");
+    StringBuilder xml = new StringBuilder("<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n");
+    xml.append("<target version=\"1.0\">\n<architecture>i386:x86-64</architecture>\n");
     String feature = null;
     for (Register register : ALL) {
       if (!register.feature().equals(feature)) {
