@@ -21,6 +21,14 @@ public interface SecondStage {
    */
   long entry(long gfn);
 
+  /**
+   * Like {@link #entry}, for who looks at the guest from outside: nothing of the machine changes by it. A frame that gets its contents only
+   * when it is first used, and has not been, is none here.
+   */
+  default long look(long gfn) {
+    return entry(gfn);
+  }
+
   /** How many of its own tables' entries the last {@link #entry} read, 1 to 4. */
   int references();
 }

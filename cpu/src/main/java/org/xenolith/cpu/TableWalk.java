@@ -51,7 +51,7 @@ public final class TableWalk {
     long pa = physical;
     if (cpu.secondStage != null) {
       long gfn = physical >>> GuestMemory.FRAME_SHIFT;
-      long entry = gfn >>> cpu.model.physicalBits() - GuestMemory.FRAME_SHIFT == 0 ? cpu.secondStage.entry(gfn) : 0;
+      long entry = gfn >>> cpu.model.physicalBits() - GuestMemory.FRAME_SHIFT == 0 ? cpu.secondStage.look(gfn) : 0;
       if ((entry & SecondStage.READ) == 0) {
         return -1;
       }

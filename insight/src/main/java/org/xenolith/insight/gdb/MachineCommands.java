@@ -14,14 +14,17 @@ final class MachineCommands {
   private final Computer machine;
   private final Names names;
   private final LongFunction<String> frame;
+  private final LongFunction<String> guestFrame;
 
   /**
    * @param frame says in a line what is known of a machine frame
+   * @param guestFrame likewise of a guest frame, where there is a second stage; else null
    */
-  MachineCommands(Computer machine, Names names, LongFunction<String> frame) {
+  MachineCommands(Computer machine, Names names, LongFunction<String> frame, LongFunction<String> guestFrame) {
     this.machine = machine;
     this.names = names;
     this.frame = frame;
+    this.guestFrame = guestFrame;
   }
 
   void addTo(Monitor monitor) {
@@ -54,33 +57,21 @@ final class MachineCommands {
     StringBuilder text = new StringBuilder();
     for (TableWalk.Step step : walk.steps()) {
       text.append("L%d[%d] at %x: %016x %s%n".formatted(step.level(), step.slot(), step.address(), step.entry(), flags(step.entry())));
-      if (cpu.secondStage != null) {
-        text.append("     table: %s%n".formatted(secondStage(cpu, step.address() >>> GuestMemory.FRAME_SHIFT)));
-      }
-      long table = TableWalk.machine(cpu, step.address());
-      text.append("     table: %s%n".formatted(frame.apply(table >>> GuestMemory.FRAME_SHIFT)));
+      frames(text, "table", step.address(), TableWalk.machine(cpu, step.address()));
     }
     if (walk.physical() < 0) {
       return text.append("%x is not mapped%n".formatted(va)).toString();
     }
     text.append("%x is at %x, in a page of %,d KiB%n".formatted(va, walk.physical(), walk.pageSize() >> 10));
-    if (cpu.secondStage != null) {
-      text.append("     page: %s%n".formatted(secondStage(cpu, walk.physical() >>> GuestMemory.FRAME_SHIFT)));
-    }
-    if (walk.machine() < 0) {
-      return text.append("     page: no RAM%n".formatted()).toString();
-    }
-    return text.append("     page: %s%n".formatted(frame.apply(walk.machine() >>> GuestMemory.FRAME_SHIFT))).toString();
+    frames(text, "page", walk.physical(), walk.machine());
+    return text.toString();
   }
 
-  /** What the second stage makes of a guest frame, in a line. */
-  static String secondStage(Cpu cpu, long gfn) {
-    long entry = cpu.secondStage.entry(gfn);
-    String rights = ((entry & 1) != 0 ? "r" : "-") + ((entry & 2) != 0 ? "w" : "-") + ((entry & 4) != 0 ? "x" : "-");
-    int references = cpu.secondStage.references();
-    return entry == 0
-        ? "gfn 0x%x: no frame, emulated or absent".formatted(gfn)
-        : "gfn 0x%x: mfn 0x%x, %s, after %d entries".formatted(gfn, entry >>> GuestMemory.FRAME_SHIFT, rights, references);
+  private void frames(StringBuilder text, String what, long physical, long pa) {
+    if (guestFrame != null) {
+      text.append("     %s: %s%n".formatted(what, guestFrame.apply(physical >>> GuestMemory.FRAME_SHIFT)));
+    }
+    text.append("     %s: %s%n".formatted(what, pa < 0 ? "no RAM" : frame.apply(pa >>> GuestMemory.FRAME_SHIFT)));
   }
 
   private static String flags(long entry) {

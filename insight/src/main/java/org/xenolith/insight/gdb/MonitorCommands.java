@@ -3,8 +3,10 @@ package org.xenolith.insight.gdb;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.insight.Names;
 import org.xenolith.machine.Computer;
+import org.xenolith.xen.XenMachine;
 import org.xenolith.xen.mm.FrameTable;
 import org.xenolith.xen.pv.PvMachine;
+import org.xenolith.xen.pvh.PvhMachine;
 
 /** Puts together what {@code monitor} can show of a machine of a certain kind. */
 public final class MonitorCommands {
@@ -13,14 +15,20 @@ public final class MonitorCommands {
   /** The commands for a machine. */
   public static Monitor of(Computer machine, Names names) {
     Monitor monitor = new Monitor();
-    if (machine instanceof PvMachine pv) {
-      FrameTable frames = pv.xen().frames;
-      new MachineCommands(machine, names, frames::describe).addTo(monitor);
-      monitor
-          .add("m2p MFN", "the pseudo-physical frame of a machine frame", (cpu, words) -> pfn(frames, Monitor.number(words)))
-          .add("p2m PFN", "the machine frame of a pseudo-physical one", (cpu, words) -> mfn(pv, Monitor.number(words)));
-    } else {
-      new MachineCommands(machine, names, mfn -> plain(machine.memory(), mfn)).addTo(monitor);
+    switch (machine) {
+      case PvMachine pv -> {
+        new MachineCommands(machine, names, pv.xen().frames::describe, null).addTo(monitor);
+        monitor
+            .add("m2p MFN", "the pseudo-physical frame of a machine frame", (cpu, words) -> pfn(pv, Monitor.number(words)))
+            .add("p2m PFN", "the machine frame of a pseudo-physical one", (cpu, words) -> mfn(pv, Monitor.number(words)));
+      }
+      case PvhMachine pvh -> {
+        new MachineCommands(machine, names, pvh.xen().frames::describe, pvh.p2m()::describe).addTo(monitor);
+        monitor
+            .add("m2p MFN", "the guest frame of a machine frame", (cpu, words) -> pfn(pvh, Monitor.number(words)))
+            .add("p2m GFN", "what the second stage makes of a guest frame", (cpu, words) -> pvh.p2m().describe(Monitor.number(words)) + "\n");
+      }
+      default -> new MachineCommands(machine, names, mfn -> plain(machine.memory(), mfn), null).addTo(monitor);
     }
     return monitor;
   }
@@ -29,7 +37,8 @@ public final class MonitorCommands {
     return "mfn 0x%x: %s".formatted(mfn, !memory.isRam(mfn) ? "no RAM" : memory.written(mfn) ? "RAM" : "RAM, never written");
   }
 
-  private static String pfn(FrameTable frames, long mfn) {
+  private static String pfn(XenMachine machine, long mfn) {
+    FrameTable frames = machine.xen().frames;
     boolean known = frames.valid(mfn) && frames.pfn(mfn) != FrameTable.INVALID_PFN;
     return known ? "pfn 0x%x%n".formatted(frames.pfn(mfn)) : "mfn 0x%x has no pfn%n".formatted(mfn);
   }

@@ -2,7 +2,9 @@ package org.xenolith.xen.pvh;
 
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.LongConsumer;
+import java.util.function.LongPredicate;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.SecondStage;
 import org.xenolith.xen.Errno;
@@ -45,8 +47,12 @@ public final class P2m implements SecondStage {
   // its kind in bits 3 to 6 and its (first) machine frame in bits 12 and up.
   private static final int KIND_SHIFT = 3, TABLE = 1 << 11;
 
+  /** What of a leaf {@link #entry} tells. */
+  private static final long ENTRY = -1L << GuestMemory.FRAME_SHIFT | READ | WRITE | EXECUTE;
+
   private final int limit;
   private final LongConsumer beforeAccess;
+  private final LongPredicate untouched;
   private long[][] tables = {new long[ENTRIES]};
   private int made = 1;
   private final ArrayDeque<Integer> unused = new ArrayDeque<>();
@@ -57,11 +63,13 @@ public final class P2m implements SecondStage {
    * Makes one in which nothing is mapped.
    *
    * @param limit how many tables there may be beside the root
-   * @param beforeAccess is told of each machine frame before somebody looks at it
+   * @param beforeAccess is told of each machine frame before somebody uses it
+   * @param untouched tells whether a machine frame was not used yet, and so does not hold what it will be found to hold
    */
-  P2m(int limit, LongConsumer beforeAccess) {
+  P2m(int limit, LongConsumer beforeAccess, LongPredicate untouched) {
     this.limit = limit;
     this.beforeAccess = beforeAccess;
+    this.untouched = untouched;
   }
 
   private static int index(long gfn, int level) {
@@ -92,12 +100,32 @@ public final class P2m implements SecondStage {
       return EMULATED;
     }
     beforeAccess.accept(leaf >>> GuestMemory.FRAME_SHIFT);
-    return leaf & (-1L << GuestMemory.FRAME_SHIFT | READ | WRITE | EXECUTE);
+    return leaf & ENTRY;
+  }
+
+  @Override
+  public long look(long gfn) {
+    long leaf = find(gfn);
+    return leaf == 0 || untouched.test(leaf >>> GuestMemory.FRAME_SHIFT) ? EMULATED : leaf & ENTRY;
   }
 
   @Override
   public int references() {
     return references;
+  }
+
+  /** One line about a guest frame for messages; nothing changes by it. */
+  public String describe(long gfn) {
+    long leaf = find(gfn);
+    String name = "gfn 0x" + Long.toHexString(gfn);
+    if (leaf == 0) {
+      return name + ": nothing";
+    }
+    long mfn = leaf >>> GuestMemory.FRAME_SHIFT;
+    String rights = ((leaf & READ) != 0 ? "r" : "-") + ((leaf & WRITE) != 0 ? "w" : "-") + ((leaf & EXECUTE) != 0 ? "x" : "-");
+    String kind = kind(gfn).name().toLowerCase(Locale.ROOT).replace('_', '-');
+    String large = references < LEVELS ? ", in a leaf of %d".formatted(1L << order(gfn)) : "";
+    return "%s: mfn 0x%x, %s, %s%s%s".formatted(name, mfn, kind, rights, large, untouched.test(mfn) ? ", not used yet" : "");
   }
 
   /** What a guest frame is. */

@@ -51,7 +51,7 @@ public final class PvhMachine extends XenMachine {
 
     GuestFrames make(Domain domain, Setup setup) {
       unspecified = new Unspecified(domain.xen.memory, setup.seed());
-      p2m = new P2m(PvhBuilder.tables(setup.memoryBytes(), setup.vcpus()), unspecified::touch);
+      p2m = new P2m(PvhBuilder.tables(setup.memoryBytes(), setup.vcpus()), unspecified::touch, unspecified::isFresh);
       physmap = new Physmap(domain, p2m);
       return physmap;
     }

@@ -29,6 +29,11 @@ final class Unspecified {
     fresh.set((int) mfn);
   }
 
+  /** Whether nothing has looked at a frame yet whose contents nobody knows. */
+  boolean isFresh(long mfn) {
+    return fresh.get((int) mfn);
+  }
+
   /** To be called before anything looks at a frame. */
   void touch(long mfn) {
     if (fresh.get((int) mfn)) {

@@ -2,7 +2,9 @@ package org.xenolith.xen.pvh;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -13,7 +15,7 @@ import org.xenolith.xen.pvh.P2m.Kind;
 class P2mTest {
   private static final long ALL = SecondStage.READ | SecondStage.WRITE | SecondStage.EXECUTE;
 
-  private final P2m p2m = new P2m(100, mfn -> {});
+  private final P2m p2m = new P2m(100, mfn -> {}, mfn -> false);
 
   @Test
   void mapsFramesByLeavesOfThreeSizesAndCountsTheEntriesItReads() {
@@ -55,7 +57,7 @@ class P2mTest {
 
   @Test
   void refusesFramesOutOfReachAndMoreTablesThanItsPoolHas() {
-    P2m small = new P2m(3, mfn -> {});
+    P2m small = new P2m(3, mfn -> {}, mfn -> false);
 
     assertThat(small.set(P2m.FRAMES, 1, 0, Kind.RAM)).isEqualTo(-Errno.EINVAL);
     assertThat(small.set(-1, 1, 0, Kind.RAM)).isEqualTo(-Errno.EINVAL);
@@ -67,7 +69,7 @@ class P2mTest {
 
   @Test
   void usesTheTablesUnderALargeLeafAgain() {
-    P2m small = new P2m(3, mfn -> {});
+    P2m small = new P2m(3, mfn -> {}, mfn -> false);
     for (int n = 0; n < 10; n++) {
       assertThat(small.set(5, 1, 0, Kind.RAM)).isZero();
       assertThat(small.set(0, 0x200, 9, Kind.RAM)).isZero();
@@ -79,7 +81,7 @@ class P2mTest {
     Random random = new Random(1);
     Map<Long, Long> model = new HashMap<>();
     int[] orders = {0, 0, 0, 3, 9, 9, 18};
-    P2m tree = new P2m(3000, mfn -> {});
+    P2m tree = new P2m(3000, mfn -> {}, mfn -> false);
     for (int n = 0; n < 400; n++) {
       int order = orders[random.nextInt(orders.length)];
       long gfn = random.nextLong(1 << 20) & -(1L << order);
@@ -96,5 +98,19 @@ class P2mTest {
       }
     }
     model.forEach((gfn, mfn) -> assertThat(tree.mfn(gfn)).as("gfn %x", gfn).isEqualTo(mfn));
+  }
+
+  @Test
+  void lookingOnUsesNothingAndSeesNothingUnused() {
+    List<Long> used = new ArrayList<>();
+    P2m tree = new P2m(100, used::add, mfn -> !used.contains(mfn));
+    tree.set(5, 7, 0, Kind.RAM);
+    assertThat(tree.look(5)).isEqualTo(SecondStage.EMULATED);
+    assertThat(tree.describe(5)).isEqualTo("gfn 0x5: mfn 0x7, ram, rwx, not used yet");
+    assertThat(used).isEmpty();
+    assertThat(tree.entry(5)).isEqualTo(tree.look(5)).isEqualTo(7 << 12 | 7);
+    assertThat(tree.describe(5)).isEqualTo("gfn 0x5: mfn 0x7, ram, rwx");
+    assertThat(tree.describe(6)).isEqualTo("gfn 0x6: nothing");
+    assertThat(tree.look(1L << 50)).isEqualTo(SecondStage.EMULATED);
   }
 }
