@@ -1,16 +1,8 @@
 package org.xenolith.app;
 
 import java.util.concurrent.Callable;
-import org.xenolith.app.console.ConsoleInput;
-import org.xenolith.app.console.ConsoleOutput;
-import org.xenolith.app.console.GuestSession;
-import org.xenolith.app.console.RawTerminal;
 import org.xenolith.app.guest.GuestInitrd;
-import org.xenolith.app.report.JsonReport;
-import org.xenolith.app.report.ReportFile;
-import org.xenolith.app.report.TextSummary;
 import org.xenolith.image.KernelImage;
-import org.xenolith.insight.RunReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -46,44 +38,8 @@ final class BootCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     options.check();
-    ReportFile file = options.report == null ? null : new ReportFile(options.report);
+    GuestRun run = new GuestRun(context, options);
     KernelImage image = context.image(kernel);
-    BootPlan plan = new BootPlan(image, GuestInitrd.of(options.initrd, options.shell, context.stockSystem()), options);
-    try (GuestSession session = session()) {
-      RunReport report = BootRun.run(plan, session);
-      session.leaveTerminal();
-      report.postMortem().forEach(context.err()::println);
-      if (file != null) {
-        file.write(report);
-      }
-      summarize(report);
-      return session.isUnread() ? ExitStatus.OK : ExitStatus.of(report.outcome());
-    }
-  }
-
-  private GuestSession session() {
-    Progress progress = new Progress(context.err(), options.quiet && context.terminal());
-    if (options.quiet) {
-      progress.begin("booting");
-      return new GuestSession(ConsoleOutput.none(), null, null, progress);
-    }
-    ConsoleOutput output = ConsoleOutput.standard();
-    if (!options.shell) {
-      return new GuestSession(output, null, null, progress);
-    }
-    if (!StandardStreams.isTerminal(StandardStreams.IN)) {
-      return new GuestSession(output, new ConsoleInput(System.in, false), null, progress);
-    }
-    RawTerminal terminal = RawTerminal.open();
-    return new GuestSession(output, new ConsoleInput(terminal.input(), true), terminal, progress);
-  }
-
-  private void summarize(RunReport report) {
-    switch (options.summary) {
-      case text -> context.out().print(TextSummary.of(report));
-      case json -> context.out().println(JsonReport.of(report));
-      case none -> {}
-    }
-    context.out().flush();
+    return run.of(new BootPlan(image, GuestInitrd.of(options.initrd, options.shell, context.stockSystem()), options));
   }
 }

@@ -146,7 +146,16 @@ final class BootOptions {
   /** What the command line of a guest begins with: its console is the PV console, or a PC's serial port. */
   private static final String PV_CONSOLE = "console=hvc0", PC_CONSOLE = "console=ttyS0";
 
+  /** The command line word for word, where a configuration file gives one; else null. */
+  String exactCommandLine;
+
+  /** What the domain is called in the store. */
+  String domainName = "guest";
+
   String commandLine() {
+    if (exactCommandLine != null) {
+      return exactCommandLine;
+    }
     String console = mode == Mode.bare ? PC_CONSOLE : PV_CONSOLE;
     return append.isBlank() ? console : console + " " + append.strip();
   }

@@ -146,7 +146,8 @@ final class BootRun {
     BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
     return new XenMachine.Setup(
-        plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown);
+        plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown,
+        options.domainName);
   }
 
   private Computer pcMachine(BootOptions options) {

@@ -54,9 +54,16 @@ public abstract class XenMachine extends Computer {
    * @param vcpus 1 to {@link #MAX_VCPUS}
    * @param seed which machine frames the guest gets, and what the ABI leaves open
    * @param stopOnUnknown whether something unknown stops the run
+   * @param name the domain's, in the store
    */
   public record Setup(
-      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown) {}
+      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown, String name) {
+
+    /** Of a domain that is called {@code guest}. */
+    public Setup(KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown) {
+      this(image, initrd, commandLine, memoryBytes, vcpus, seed, stopOnUnknown, "guest");
+    }
+  }
 
   protected final Hypervisor xen;
   protected final Domain domain;
@@ -122,7 +129,7 @@ public abstract class XenMachine extends Computer {
     long storeMfn = holdRing(storeFrame);
     String uuid = domain.handle.toString();
     long kib = setup.memoryBytes() >> 10;
-    new GuestTree(DOMID, type, "guest", uuid, kib, setup.vcpus(), storeFrame, STORE_PORT, consoleFrame, CONSOLE_PORT).write(store);
+    new GuestTree(DOMID, type, setup.name(), uuid, kib, setup.vcpus(), storeFrame, STORE_PORT, consoleFrame, CONSOLE_PORT).write(store);
     StoreRing ring = new StoreRing(store, DOMID, xen.memory, storeMfn, domain.channels);
     console = new PvConsole(xen.memory, consoleMfn, domain.channels, (bytes, length) -> {
       digest.console(RING, bytes, length);

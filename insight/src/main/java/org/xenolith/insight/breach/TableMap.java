@@ -15,7 +15,9 @@ final class TableMap {
   /** Walks the vcpu's roots: some thousand tables for a kernel. */
   TableMap(Vcpu vcpu) {
     memory = vcpu.domain.xen.memory;
-    walk(vcpu.kernelRootMfn, 4, 0);
+    if (vcpu.kernelRootMfn != 0) {
+      walk(vcpu.kernelRootMfn, 4, 0);
+    }
     if (vcpu.userRootMfn != 0) {
       walk(vcpu.userRootMfn, 4, 0);
     }
