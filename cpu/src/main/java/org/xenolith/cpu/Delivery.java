@@ -41,8 +41,11 @@ public final class Delivery {
         return software(vector, length);
       }
       case Fault.DB -> {
+        // Without a reason it is INT1's, and RIP goes back to that where the gate cannot be used.
+        int length = address == 0 ? cpu.softwareLength : 0;
+        cpu.rip -= length;
         DebugOps.report(cpu, address);
-        return deliver(vector, Source.EXCEPTION, errorCode, 0);
+        return deliver(vector, Source.EXCEPTION, errorCode, length);
       }
       default -> {
         if (vector == Fault.PF) {

@@ -40,6 +40,7 @@ final class SystemOps {
 
   /** INT1 (ICEBP) sets no bit of DR6. */
   static void int1(Cpu c, Instruction i) {
+    c.softwareLength = i.length;
     c.leave(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 0));
   }
 

@@ -169,6 +169,7 @@ class ExceptionTest {
     assertThat(kernel.deliver()).isTrue();
     assertThat(cpu.rip).isEqualTo(Kernel.handler(Fault.NP));
     assertThat(kernel.stack(0)).isEqualTo(Fault.DB << 3 | 3);
+    assertThat(kernel.stack(1)).as("at the instruction").isEqualTo(Machine.CODE);
   }
 
   @Test

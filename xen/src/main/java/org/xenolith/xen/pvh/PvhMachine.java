@@ -34,6 +34,9 @@ public final class PvhMachine extends XenMachine {
   /** MTRR_DEF_TYPE as the toolstack sets it: enabled, write-back. */
   private static final long WRITE_BACK = 1 << 11 | 6;
 
+  /** X86_DR6_DEFAULT and X86_DR7_DEFAULT. */
+  private static final long DR6_RESET = 0xffff_0ff0L, DR7_RESET = 0x400;
+
   /** Where Xen prints what a container writes to a port byte by byte (XEN_HVM_DEBUGCONS_IOPORT). */
   private static final int DEBUG_CONSOLE = 0xe9;
 
@@ -143,6 +146,7 @@ public final class PvhMachine extends XenMachine {
     unspecified.registers(cpu);
     cpu.rip = built.entry();
     cpu.r[Cpu.RBX] = built.startInfo();
+    cpu.cpl = 0;
     cpu.cr0 = Cpu.CR0_PE | 0x10;
     cpu.cr3 = 0;
     cpu.cr4 = 0;
@@ -156,6 +160,8 @@ public final class PvhMachine extends XenMachine {
     cpu.taskAccess = 0x8b;
     cpu.ldtSelector = 0;
     cpu.ldtAccess = 0;
+    cpu.dr[6] = DR6_RESET;
+    cpu.dr[7] = DR7_RESET;
     cpu.refresh();
     for (PvhVcpu v : vcpus) {
       v.cpu.msrs.write(Msrs.MTRR_DEF_TYPE, WRITE_BACK);

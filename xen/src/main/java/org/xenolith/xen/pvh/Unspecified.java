@@ -75,8 +75,5 @@ final class Unspecified {
     cpu.gdtLimit = random.nextInt() & 0xffff;
     cpu.idtBase = random.nextInt() & 0xffff_ffffL;
     cpu.idtLimit = random.nextInt() & 0xffff;
-    for (int n = 0; n < 4; n++) {
-      cpu.dr[n] = random.nextInt() & 0xffff_ffffL;
-    }
   }
 }

@@ -154,6 +154,7 @@ final class VcpuContext {
 
   private void apply(Cpu cpu) {
     cpu.rip = rip;
+    cpu.cpl = dpl(2);
     cpu.cr0 = cr0;
     cpu.cr3 = cr3;
     cpu.cr4 = cr4;
