@@ -31,8 +31,8 @@ final class MachineCommands {
     monitor
         .add("vcpus", "what each vcpu does and where", (cpu, words) -> vcpus())
         .add("registers", "all registers of the vcpu, with segments and tables", (cpu, words) -> registers(cpu))
-        .add("walk ADDRESS", "how the vcpu's page tables translate a linear address", (cpu, words) -> walk(cpu, Monitor.number(words)))
-        .add("frame MFN", "what is known of a machine frame", (cpu, words) -> frame.apply(Monitor.number(words)) + "\n");
+        .add("walk ADDRESS", "how the vcpu's page tables translate a linear address", (cpu, words) -> walk(cpu, Monitor.number(cpu, words)))
+        .add("frame MFN", "what is known of a machine frame", (cpu, words) -> frame.apply(Monitor.number(cpu, words)) + "\n");
   }
 
   private String vcpus() {

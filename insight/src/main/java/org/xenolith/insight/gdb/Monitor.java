@@ -50,19 +50,17 @@ public final class Monitor {
   private String help() {
     StringBuilder text = new StringBuilder();
     entries.values().forEach(entry -> text.append("monitor %-32s %s\n".formatted(entry.usage(), entry.meaning())));
-    return text.append("Numbers are hexadecimal, with or without 0x.\n").toString();
+    return text.append("Numbers are hexadecimal, with or without 0x; $rsp and so on are the vcpu's registers.\n").toString();
   }
 
-  /** The only argument, a number in hex. */
-  static long number(String[] arguments) {
+  /** The only argument: a number in hex, with or without 0x, or a register of the processor ({@code $rsp}). */
+  static long number(Cpu cpu, String[] arguments) {
     if (arguments.length != 1) {
       throw new IllegalArgumentException("one number");
     }
-    return number(arguments[0]);
-  }
-
-  /** A number in hex, with or without 0x. */
-  static long number(String text) {
-    return Long.parseUnsignedLong(text.startsWith("0x") ? text.substring(2) : text, 16);
+    String text = arguments[0];
+    return text.startsWith("$")
+        ? TargetRegisters.value(cpu, text.substring(1))
+        : Long.parseUnsignedLong(text.startsWith("0x") ? text.substring(2) : text, 16);
   }
 }

@@ -19,14 +19,16 @@ public final class MonitorCommands {
       case PvMachine pv -> {
         new MachineCommands(machine, names, pv.xen().frames::describe, null).addTo(monitor);
         monitor
-            .add("m2p MFN", "the pseudo-physical frame of a machine frame", (cpu, words) -> pfn(pv, Monitor.number(words)))
-            .add("p2m PFN", "the machine frame of a pseudo-physical one", (cpu, words) -> mfn(pv, Monitor.number(words)));
+            .add("m2p MFN", "the pseudo-physical frame of a machine frame", (cpu, words) -> pfn(pv, Monitor.number(cpu, words)))
+            .add("p2m PFN", "the machine frame of a pseudo-physical one", (cpu, words) -> mfn(pv, Monitor.number(cpu, words)));
       }
       case PvhMachine pvh -> {
         new MachineCommands(machine, names, pvh.xen().frames::describe, pvh.p2m()::describe).addTo(monitor);
         monitor
-            .add("m2p MFN", "the guest frame of a machine frame", (cpu, words) -> pfn(pvh, Monitor.number(words)))
-            .add("p2m GFN", "what the second stage makes of a guest frame", (cpu, words) -> pvh.p2m().describe(Monitor.number(words)) + "\n");
+            .add("m2p MFN", "the guest frame of a machine frame", (cpu, words) -> pfn(pvh, Monitor.number(cpu, words)))
+            .add(
+                "p2m GFN", "what the second stage makes of a guest frame",
+                (cpu, words) -> pvh.p2m().describe(Monitor.number(cpu, words)) + "\n");
       }
       default -> new MachineCommands(machine, names, mfn -> plain(machine.memory(), mfn), null).addTo(monitor);
     }

@@ -168,6 +168,21 @@ final class TargetRegisters {
     return ALL.size();
   }
 
+  /**
+   * The value of a register of up to 64 bits, which also goes by gdb's {@code pc} and {@code sp}.
+   *
+   * @throws IllegalArgumentException if there is none of that name
+   */
+  static long value(Cpu cpu, String name) {
+    String wanted = name.equals("pc") ? "rip" : name.equals("sp") ? "rsp" : name;
+    for (Register register : ALL) {
+      if (register.name().equals(wanted) && register.bits() <= 64) {
+        return register.get().of(cpu);
+      }
+    }
+    throw new IllegalArgumentException("no register " + name);
+  }
+
   /** The bytes of register {@code n}, the lowest first. */
   static byte[] read(Cpu cpu, int n) {
     Register register = ALL.get(n);

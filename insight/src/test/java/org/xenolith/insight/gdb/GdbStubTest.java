@@ -264,6 +264,8 @@ class GdbStubTest {
       assertThat(monitor(gdb, "walk 0x200000"))
           .contains("L4[0] at 1000: ", "L1[0] at 5000: 0000000000200007 present writable user", "mfn 0x200");
       assertThat(monitor(gdb, "walk 400000")).contains("L2[2]", "not present", "400000 is not mapped");
+      assertThat(monitor(gdb, "walk $pc")).contains("100000 is at 100000, in a page of 4 KiB");
+      assertThat(monitor(gdb, "walk $zebra")).contains("usage", "no register zebra");
       assertThat(monitor(gdb, "walk zebra")).startsWith("usage: monitor walk ADDRESS");
       assertThat(monitor(gdb, "vcpus")).contains("vcpu0 runnable  rip 0000000000100000, ring 3, 0 instructions");
       assertThat(monitor(gdb, "registers")).contains("rip=0000000000100000");
