@@ -111,6 +111,29 @@ public final class RunDigest {
     add(x87.instructionPointer);
     add(x87.dataPointer);
     add((long) x87.codeSelector << 32 | x87.dataSelector);
+    if (cpu.ownsRing0) {
+      systemRegisters(cpu);
+    }
+  }
+
+  private void systemRegisters(Cpu cpu) {
+    add(cpu.cpl);
+    add(cpu.cr2);
+    add(cpu.gdtBase);
+    add(cpu.idtBase);
+    add((long) cpu.gdtLimit << 32 | cpu.idtLimit);
+    add(cpu.ldtBase);
+    add((long) cpu.ldtLimit << 32 | cpu.ldtAccess);
+    add(cpu.taskBase);
+    add((long) cpu.taskLimit << 32 | cpu.taskAccess);
+    add((long) cpu.ldtSelector << 32 | cpu.taskSelector);
+    add(cpu.star);
+    add(cpu.lstar);
+    add(cpu.cstar);
+    add(cpu.syscallMask);
+    add(cpu.sysenterCs);
+    add(cpu.sysenterRsp);
+    add(cpu.sysenterRip);
   }
 
   /** All memory; frames that hold only zeroes do not count, whether or not they were ever written. */
