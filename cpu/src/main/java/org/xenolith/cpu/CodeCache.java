@@ -80,8 +80,8 @@ public final class CodeCache {
   }
 
   /**
-   * The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. Outside 64-bit mode {@code va} is
-   * an offset in the code segment.
+   * The block at {@code va}, whose first byte is at {@code host} under the processor's current translation. Outside 64-bit mode {@code va}
+   * is an offset in the code segment.
    */
   Block at(Cpu cpu, long va, long host) {
     Block b = table[slot(va)];

@@ -559,8 +559,8 @@ public final class Cpu {
   // ---- Events from outside, for a processor that owns privilege level 0 ----
 
   /**
-   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link #run} returns an {@link Exit.Interrupt} at the
-   * next instruction boundary.
+   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link #run} returns an {@link Exit.Interrupt} at
+   * the next instruction boundary.
    */
   public void assertInterrupt(boolean asserted) {
     interruptLine = asserted;
@@ -593,8 +593,8 @@ public final class Cpu {
   /**
    * An event is about to be delivered, outside of {@link #run}.
    *
-   * @return RFLAGS for its frame: between iterations of a string instruction RF is set, so that its breakpoint does not strike again (Intel SDM
-   *     volume 3, 17.3.1.1)
+   * @return RFLAGS for its frame: between iterations of a string instruction RF is set, so that its breakpoint does not strike again
+   *     (Intel SDM volume 3, 17.3.1.1)
    */
   long beginDelivery() {
     exit = null;
@@ -615,8 +615,8 @@ public final class Cpu {
   }
 
   /**
-   * INIT: the registers as after it. Not to be called inside {@link #run}. The processor is not to be run before {@link #startup}, except the
-   * boot processor, which goes to the firmware.
+   * INIT: the registers as after it. Not to be called inside {@link #run}. The processor is not to be run before {@link #startup}, except
+   * the boot processor, which goes to the firmware.
    */
   public void init() {
     Reset.init(this);

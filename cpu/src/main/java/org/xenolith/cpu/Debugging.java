@@ -112,8 +112,8 @@ final class Debugging {
   }
 
   /**
-   * The instruction behind MOV SS has run: reports what was held back, together with an INT1, otherwise at the next boundary, even if that lies
-   * behind an INT n.
+   * The instruction behind MOV SS has run: reports what was held back, together with an INT1, otherwise at the next boundary, even if that
+   * lies behind an INT n.
    *
    * @param exit how that instruction ended the run, or null
    * @return how it ends now
