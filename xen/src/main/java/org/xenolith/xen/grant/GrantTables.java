@@ -74,7 +74,7 @@ public final class GrantTables {
    */
   public long frameToMap(long index) {
     boolean status = table.version() == 2 && (index & STATUS_FRAME) != 0;
-    long n = status ? index & ~STATUS_FRAME : index & 0xffff_ffffL;
+    long n = index & (status ? STATUS_FRAME - 1 : 0xffff_ffffL);
     int have = status ? table.statusFrames() : table.frames();
     long wanted = status ? (n + 1) * GrantTable.STATUS_PER_FRAME : n + 1;
     if (n >= have && (wanted > GrantTable.MAX_FRAMES || !table.grow((int) wanted))) {

@@ -159,8 +159,13 @@ final class TinyContainer implements AutoCloseable {
 
   /** Writes 4-byte words one after another at {@link #ARGUMENTS}. */
   void arguments(int... words) {
+    words(ARGUMENTS, words);
+  }
+
+  /** Writes 4-byte words one after another. */
+  void words(long gpa, int... words) {
     for (int n = 0; n < words.length; n++) {
-      machine.memory().writeInt(machineAddress(ARGUMENTS + 4L * n), words[n]);
+      machine.memory().writeInt(machineAddress(gpa + 4L * n), words[n]);
     }
   }
 
