@@ -72,7 +72,12 @@ final class PrivilegedOps {
     if (code[5] != 0x0f || code[6] != (byte) 0xa2) {
       return Result.REFLECT;
     }
+    boolean leaf1 = (int) cpu.r[Cpu.RAX] == 1;
     cpuid();
+    if (leaf1 && vcpu.kernelMode && cpu.model.offers(Feature.XSAVE)) {
+      // Here a kernel sees Xen's own CR4.OSXSAVE, which is part of the ABI by now (guest_cpuid; Linux, xen_check_xsave).
+      cpu.r[Cpu.RCX] |= 1 << 27;
+    }
     finish(cpu.rip + 7);
     return Result.DONE;
   }

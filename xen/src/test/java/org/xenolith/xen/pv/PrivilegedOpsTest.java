@@ -136,8 +136,8 @@ class PrivilegedOpsTest {
       assertThat(guest.word(0)).isEqualTo(0x8005_0033L);
       assertThat(guest.word(1)).isEqualTo(0x8005_003bL);
       assertThat(guest.word(2)).isEqualTo(0x8005_0033L);
-      // TSD and DE are a guest's to set; PAE, MCE, OSFXSR and OSXMMEXCPT are Xen's and seen.
-      assertThat(guest.word(3)).isEqualTo(0x66c);
+      // TSD, DE, FSGSBASE and OSXSAVE are a guest's to set; PAE, MCE, OSFXSR and OSXMMEXCPT are Xen's and seen.
+      assertThat(guest.word(3)).isEqualTo(0x5_066c);
       assertThat(guest.word(4)).isEqualTo(0xabcd);
       assertThat(guest.word(5)).isEqualTo(guest.vcpu().kernelRootMfn << 12);
       assertThat(guest.word(FAULTS)).isEqualTo(1);
@@ -217,6 +217,31 @@ class PrivilegedOpsTest {
       assertThat(guest.word(0)).isEqualTo(0x4000_0005).isEqualTo(guest.word(4));
       assertThat(guest.word(1)).isEqualTo(0x566e_6558).isEqualTo(guest.word(5));
       assertThat(guest.machine().exits()).containsEntry("forced-emulation", 1L);
+    }
+  }
+
+  @Test
+  void extendedStateIsAnnouncedToTheKernelByPrefixAndEnabledByItself() {
+    try (MicroGuest guest = countingFaults(3)) {
+      guest.a.mov(Assembler.RAX, 1).raw(0x0f, 0x0b).text("xen").emit(Mnemonic.CPUID);
+      guest.keep(0, Assembler.RCX);
+      guest.a.mov(Assembler.RAX, 1).emit(Mnemonic.CPUID);
+      guest.keep(1, Assembler.RCX);
+      // mov rax,cr4; bts rax,18; mov cr4,rax
+      guest.a.raw(0x0f, 0x20, 0xe0, 0x48, 0x0f, 0xba, 0xe8, 18, 0x0f, 0x22, 0xe0);
+      guest.a.mov(Assembler.RAX, 1).emit(Mnemonic.CPUID);
+      guest.keep(2, Assembler.RCX);
+      guest.a.mov(Assembler.RCX, 0).mov(Assembler.RDX, 0).mov(Assembler.RAX, 3).raw(0x0f, 0x01, 0xd1); // xsetbv
+      guest.a.raw(0x0f, 0x01, 0xd0); // xgetbv
+      guest.keep(3);
+      guest.a.mov(Assembler.RCX, 0).mov(Assembler.RDX, 0).mov(Assembler.RAX, 2).raw(0x0f, 0x01, 0xd1);
+      guest.powerOff();
+      guest.run();
+      assertThat(guest.word(0) >>> 26 & 3).isEqualTo(3);
+      assertThat(guest.word(1) >>> 26 & 3).isEqualTo(1);
+      assertThat(guest.word(2) >>> 26 & 3).isEqualTo(3);
+      assertThat(guest.word(3)).isEqualTo(3);
+      assertThat(guest.word(FAULTS)).as("what XCR0 cannot be").isEqualTo(1);
     }
   }
 }
