@@ -23,7 +23,7 @@ final class ApicTimer {
   /** The initial count; 0 stops the timer. */
   private long initial;
 
-  /** The count {@link #from} held at clock {@link #start}. */
+  /** The count {@link #from} held at clock {@link #start}; 0 for a timer at its end, which only a new initial count starts again. */
   private long from, start;
 
   private int divideRegister;
@@ -94,7 +94,7 @@ final class ApicTimer {
 
   /** The current count. */
   long current() {
-    if (initial == 0 || mode == DEADLINE) {
+    if (from == 0 || mode == DEADLINE) {
       return 0;
     }
     long ticks = (clock.now - start) / divider;
@@ -144,7 +144,7 @@ final class ApicTimer {
       long due = past ? clock.now : clock.now + left;
       return past || left > 0 && due > 0 ? due : Long.MAX_VALUE;
     }
-    if (initial == 0 || masked) {
+    if (from == 0 || masked) {
       return -1;
     }
     long ticks = (clock.now - start) / divider;

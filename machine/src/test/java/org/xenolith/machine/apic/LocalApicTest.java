@@ -412,6 +412,31 @@ class LocalApicTest {
   }
 
   @Test
+  void anotherModeGoesOnCountingButStartsNothing() {
+    Core core = new Core(0).enabled();
+    core.write(0x3e0, 0xb);
+    core.write(0x320, 0x40);
+    core.write(0x380, 1_000);
+    advance(400);
+    core.write(0x320, 0x2_0040);
+    assertThat(core.read(0x390)).isEqualTo(600);
+    advance(700);
+    assertThat(core.apic.acknowledge()).isEqualTo(0x40);
+    core.write(0xb0, 0);
+    assertThat(core.read(0x390)).isEqualTo(900);
+    core.write(0x320, 0x40);
+    assertThat(core.read(0x390)).isEqualTo(900);
+    advance(1_000);
+    assertThat(core.apic.acknowledge()).isEqualTo(0x40);
+    core.write(0xb0, 0);
+    core.write(0x320, 0x2_0040);
+    assertThat(core.read(0x390)).isZero();
+    assertThat(core.read(0x380)).isEqualTo(1_000);
+    advance(10_000);
+    assertThat(core.line).isFalse();
+  }
+
+  @Test
   void theDividerScalesTheTimer() {
     Core core = new Core(0).enabled();
     int[] shifts = {1, 2, 3, 4, 5, 6, 7, 0};
