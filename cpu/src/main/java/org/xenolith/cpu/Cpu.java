@@ -153,6 +153,12 @@ public final class Cpu {
   /** Ports, the interrupt controller's priority, and model-specific registers that are not this processor's own. */
   public Platform platform = Platform.NONE;
 
+  /** Whether PAUSE ends a run with {@link Exit.Budget}, so that the processor waited for may have its turn. */
+  public boolean pauseEndsRun;
+
+  /** Whether PAUSE ended the last run. */
+  public boolean paused;
+
   /** What translates guest-physical addresses further, or null: they are machine addresses. */
   public SecondStage secondStage;
 
@@ -260,6 +266,7 @@ public final class Cpu {
     exit = postponed;
     postponed = null;
     ended = false;
+    paused = false;
     refresh();
     countMode();
     if (msrs.counters().interrupts()) {
@@ -643,6 +650,14 @@ public final class Cpu {
   }
 
   // ---- Asked for by instruction methods ----
+
+  /** PAUSE: the processor waits for another one. */
+  void paused() {
+    if (pauseEndsRun) {
+      paused = true;
+      endRun();
+    }
+  }
 
   /** Ends the run behind the current instruction, which is the last of its block. */
   public void leave(Exit reason) {

@@ -140,6 +140,7 @@ final class SystemOps {
 
   static void pause(Cpu c, Instruction i) {
     c.clock.now += PAUSE_COUNTS;
+    c.paused();
   }
 
   // ---- Caches and hints ----

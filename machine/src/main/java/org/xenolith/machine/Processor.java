@@ -151,7 +151,7 @@ public class Processor implements Scheduler.Runner, Platform {
       if (initialise) {
         initialise();
       }
-      if (board.ending().over() || yielded || !runnable()) {
+      if (board.ending().over() || yielded || cpu.paused || !runnable()) {
         return false;
       }
       enter(State.RUNNING);

@@ -85,6 +85,7 @@ public final class PcMachine extends Computer {
       processors = new Processor[setup.processors()];
       for (int n = 0; n < processors.length; n++) {
         processors[n] = new Processor(n, model, board);
+        processors[n].cpu.pauseEndsRun = processors.length > 1;
         Firmware.memoryTypes(processors[n].cpu.msrs, model.physicalBits());
       }
       Pic pic = new Pic(apics::external);

@@ -14,6 +14,7 @@ import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.Operand;
 import org.xenolith.machine.RunOutcome;
+import org.xenolith.machine.Scheduler;
 
 @Timeout(30)
 class PcMachineTest {
@@ -217,6 +218,8 @@ class PcMachineTest {
       guest.print("both").powerOff();
       assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
       assertThat(guest.printed()).isEqualTo("both");
+      // The boot processor waits with PAUSE, which gives its turn to the second one at once.
+      assertThat(guest.machine().virtualNanoseconds()).isLessThan(Scheduler.QUANTUM);
       assertThat(guest.machine().state(0)).isEqualTo("runnable");
       assertThat(guest.machine().state(1)).isEqualTo("blocked");
     }
