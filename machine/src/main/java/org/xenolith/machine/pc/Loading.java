@@ -52,8 +52,9 @@ final class Loading {
     return pa;
   }
 
-  /** Loads all segment registers with segments of 4 GiB from 0. */
+  /** Loads all segment registers with segments of 4 GiB from 0. The interrupt descriptor table stays as after reset. */
   static void flatSegments(Cpu cpu, int codeSelector, int codeRights, int dataSelector) {
+    cpu.idtLimit = 0xffff;
     for (int n = 0; n < 6; n++) {
       boolean code = n == Instruction.CS;
       cpu.selector[n] = code ? codeSelector : dataSelector;
