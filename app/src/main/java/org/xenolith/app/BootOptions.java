@@ -98,7 +98,8 @@ final class BootOptions {
 
   @Option(
       names = "--debug-exit",
-      description = "A port for test kernels, 0xf4, that ends the run of a plain PC: 0 written there is success, all else a crash.")
+      description = "A port for test kernels, 0xf4, that ends the run of a plain PC: 0 written there is success, all else a crash. "
+              + "Beside it, what QEMU's pc-testdev has: interrupt lines by ports 0x2000 to 0x2017, and memory at 0xff000000.")
   boolean debugExit;
 
   @Option(

@@ -57,6 +57,9 @@ public final class PcMachine extends Computer {
   private final Processor[] processors;
   private final Uart uart;
 
+  /** Null unless test kernels are to find it. */
+  private TestDevice testDevice;
+
   /**
    * Makes a machine whose kernel is about to run its first instruction.
    *
@@ -101,6 +104,8 @@ public final class PcMachine extends Computer {
       devices(ports, interrupts, pic, map);
       if (setup.debugExit()) {
         new DebugExit(ending).attach(ports);
+        testDevice = new TestDevice(interrupts, ioApic);
+        testDevice.attach(ports);
       }
       processors[0].apic.virtualWire();
       long acpiRoot = Firmware.write(memory, processors.length);
@@ -131,12 +136,15 @@ public final class PcMachine extends Computer {
   }
 
   /** Machine addresses that are neither RAM nor a local APIC. */
-  private static Bus bus(IoApic ioApic) {
+  private Bus bus(IoApic ioApic) {
     return new Bus() {
       @Override
       public long read(long pa, int size) {
         if (PciBus.covers(pa)) {
           return PciBus.read(pa, size);
+        }
+        if (testDevice != null && TestDevice.covers(pa)) {
+          return testDevice.read(pa, size);
         }
         return IoApic.covers(pa) ? ioApic.read(pa, size) : EMPTY.read(pa, size);
       }
@@ -145,6 +153,8 @@ public final class PcMachine extends Computer {
       public void write(long pa, int size, long value) {
         if (IoApic.covers(pa)) {
           ioApic.write(pa, size, value);
+        } else if (testDevice != null && TestDevice.covers(pa)) {
+          testDevice.write(pa, size, value);
         }
       }
     };

@@ -90,6 +90,23 @@ class PcMachineTest {
   }
 
   @Test
+  void testKernelsDriveInterruptLinesAndHaveMemoryOnTheBus() {
+    try (PcGuest guest = new PcGuest()) {
+      guest.a.mov(Assembler.RBX, 0xff00_0010L).mov(Assembler.RAX, 0x1122_3344_5566_7788L);
+      // mov [rbx], rax; mov rax, [rbx + 2]
+      guest.raw(0x48, 0x89, 0x03).raw(0x48, 0x8b, 0x43, 0x02).keep(0);
+      // What the 8259 has been asked for, before and after.
+      guest.out(0x20, 1, 0x0a).in(0x20).keep(1);
+      guest.out(0x2005, 4, 1).in(0x20).keep(2);
+      guest.out(0x2005, 4, 0).powerOff();
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.word(0)).isEqualTo(0x1122_3344_5566L);
+      assertThat(guest.word(1) & 0x20).isZero();
+      assertThat(guest.word(2) & 0x20).isEqualTo(0x20);
+    }
+  }
+
+  @Test
   void aTripleFaultIsACrashUnlessTheGuestAskedForIt() {
     try (PcGuest guest = new PcGuest()) {
       guest.raw(0x0f, 0x0b);
