@@ -180,6 +180,9 @@ final class BootOptions {
     if (mode == Mode.bare && memoryBytes < PcMachine.MIN_MEMORY) {
       throw CommandFailure.unusable("--memory of %d KiB: too little for a PC".formatted(memoryBytes >> 10), "give it more");
     }
+    if (pageTables != null && mode != Mode.pv) {
+      throw CommandFailure.unusable("--page-tables: only a PV guest's are Xen's to look at", "boot with --mode pv, or leave it away");
+    }
     if (debugExit && mode != Mode.bare) {
       throw CommandFailure.unusable("--debug-exit: only a plain PC has that port", "boot with --mode bare, or leave the option away");
     }

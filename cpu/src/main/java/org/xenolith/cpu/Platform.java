@@ -1,8 +1,8 @@
 package org.xenolith.cpu;
 
 /**
- * What a processor that owns privilege level 0 finds around it, besides memory: ports, model-specific registers of its interrupt
- * controller and its hypervisor, the task priority behind CR8. Answers come at once, at an exact count of the clock. The machine implements it.
+ * What a processor that owns privilege level 0 finds around it, besides memory: ports, model-specific registers of its interrupt controller
+ * and its hypervisor, the task priority behind CR8. Answers come at once, at an exact count of the clock. The machine implements it.
  */
 public interface Platform {
   /** IN of {@code size} (1, 2 or 4) bytes, zero-extended. Nobody there: all ones. */
@@ -27,8 +27,8 @@ public interface Platform {
   boolean writeMsr(int msr, long value);
 
   /**
-   * Whether a model-specific register that {@link #readMsr} does not know is not there at all, though the processor has it: what a hypervisor
-   * keeps from its guest is #GP(0).
+   * Whether a model-specific register that {@link #readMsr} does not know is not there at all, though the processor has it: what a
+   * hypervisor keeps from its guest is #GP(0).
    */
   default boolean hidesMsr(int msr) {
     return false;

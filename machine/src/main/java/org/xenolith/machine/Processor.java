@@ -141,6 +141,7 @@ public class Processor implements Scheduler.Runner, Platform {
       if (board.clock().now >= until) {
         return true;
       }
+      until = Math.min(until, limit());
       inside = true;
       Exit exit = cpu.run(until);
       inside = false;
@@ -156,6 +157,11 @@ public class Processor implements Scheduler.Runner, Platform {
       }
       enter(State.RUNNING);
     }
+  }
+
+  /** The count up to which the processor is to run now at most, if not to the end of the turn; asked before each entry. */
+  protected long limit() {
+    return Long.MAX_VALUE;
   }
 
   /** To be called when a device or an interrupt controller was touched: the end, or an event before the end of the turn, may have come. */
@@ -247,8 +253,8 @@ public class Processor implements Scheduler.Runner, Platform {
   }
 
   /**
-   * The processor has shut down. A kernel that has emptied its interrupt descriptor table before wanted a reset, which is what a PC's chipset
-   * makes of it (Linux, native_machine_emergency_restart).
+   * The processor has shut down. A kernel that has emptied its interrupt descriptor table before wanted a reset, which is what a PC's
+   * chipset makes of it (Linux, native_machine_emergency_restart).
    */
   protected void shutDown() {
     if (cpu.idtLimit == 0) {
@@ -270,8 +276,12 @@ public class Processor implements Scheduler.Runner, Platform {
     }
     cpu.init();
     apic.init();
+    initialised();
     enter(State.WAITING);
   }
+
+  /** It has been reset by INIT. */
+  protected void initialised() {}
 
   /** Whether it waits for a startup interrupt. */
   protected boolean awaitsStartup() {

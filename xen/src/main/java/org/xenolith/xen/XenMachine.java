@@ -28,7 +28,7 @@ import org.xenolith.xen.xenstore.GuestTree;
 import org.xenolith.xen.xenstore.StoreRing;
 import org.xenolith.xen.xenstore.XenStore;
 
-/** A whole machine with Xen and one domain on it, from the kernel's image to the end of its run: what does not depend on the domain's kind. */
+/** A whole machine with Xen and one domain on it, from the kernel's image to the end of its run, whatever the domain's kind. */
 public abstract class XenMachine extends Computer {
   /** The most vcpus: those whose state fits into struct shared_info (XEN_LEGACY_MAX_VCPUS, public header arch-x86/xen.h). */
   public static final int MAX_VCPUS = 32;

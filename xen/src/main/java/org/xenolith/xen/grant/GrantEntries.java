@@ -3,8 +3,8 @@ package org.xenolith.xen.grant;
 import org.xenolith.xen.Vcpu;
 
 /**
- * Where a domain maps granted frames: entries of its page tables, or, in a container, of its second stage. The references that a mapping holds
- * are taken by who maps the grant, before, and given up by who unmaps it.
+ * Where a domain maps granted frames: entries of its page tables, or, in a container, of its second stage. The references that a mapping
+ * holds are taken by who maps the grant, before, and given up by who unmaps it.
  */
 public interface GrantEntries {
   /**

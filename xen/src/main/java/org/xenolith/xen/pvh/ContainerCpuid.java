@@ -7,9 +7,9 @@ import org.xenolith.isa.Feature;
 import org.xenolith.xen.XenLeaves;
 
 /**
- * The processor as a container's vcpu sees it: what the machine's processor has, less what Xen keeps from containers (the marks in the public
- * header arch-x86/cpufeatureset.h; guest_cpuid, arch/x86/cpuid.c), with the topology that a toolstack makes up (xc_cpuid_apply_policy,
- * libxenguest), and Xen's own leaves. Every CPUID leaves the guest, so it counts.
+ * The processor as a container's vcpu sees it: what the machine's processor has, less what Xen keeps from containers (the marks in the
+ * public header arch-x86/cpufeatureset.h; guest_cpuid, arch/x86/cpuid.c), with the topology that a toolstack makes up
+ * (xc_cpuid_apply_policy, libxenguest), and Xen's own leaves. Every CPUID leaves the guest, so it counts.
  */
 final class ContainerCpuid implements ProcessorModel {
   private static final int EAX = 0, EBX = 1, ECX = 2, EDX = 3;

@@ -8,9 +8,9 @@ import org.xenolith.xen.build.HypercallPage;
 
 /**
  * Model-specific registers that Xen answers for itself where a container on a processor of AMD's reads or writes them: guest_rdmsr and
- * guest_wrmsr (arch/x86/msr.c), behind them hvm_msr_read_intercept (arch/x86/hvm/hvm.c) and svm_msr_read_intercept (arch/x86/hvm/svm/svm.c) and
- * their likes for writing; vmce_rdmsr (arch/x86/cpu/mcheck/vmce.c). What those do not name is #GP (without xl's msr_relaxed), so nothing is
- * unknown here.
+ * guest_wrmsr (arch/x86/msr.c), behind them hvm_msr_read_intercept (arch/x86/hvm/hvm.c) and svm_msr_read_intercept (arch/x86/hvm/svm/svm.c)
+ * and their likes for writing; vmce_rdmsr (arch/x86/cpu/mcheck/vmce.c). What those do not name is #GP (without xl's msr_relaxed), so
+ * nothing is unknown here.
  */
 final class ContainerMsrs {
   /** Machine-check banks that a guest has (GUEST_MC_BANK_NUM); MCG_CAP says no more. */

@@ -10,8 +10,8 @@ import org.xenolith.cpu.SecondStage;
 import org.xenolith.xen.Errno;
 
 /**
- * A container's second stage of translation (Xen's p2m, arch/x86/mm/p2m-pt.c): a radix tree of four levels with 512 entries each, whose leaves
- * map 4 KiB, 2 MiB or 1 GiB. The tables are Java's, not frames of the machine; how many there may be is limited as by Xen's pool.
+ * A container's second stage of translation (Xen's p2m, arch/x86/mm/p2m-pt.c): a radix tree of four levels with 512 entries each, whose
+ * leaves map 4 KiB, 2 MiB or 1 GiB. The tables are Java's, not frames of the machine; how many there may be is limited as by Xen's pool.
  *
  * <p>This class keeps no references to frames and flushes nothing: {@link Physmap} does.
  */

@@ -12,8 +12,8 @@ import org.xenolith.xen.mm.PvMmu;
 import org.xenolith.xen.pvh.P2m.Kind;
 
 /**
- * Changes to a container's second stage, with what goes with each: the way back from machine frames (the M2P), the references to frames, the
- * flushes (arch/x86/mm/p2m.c). Every frame of RAM is at one guest frame at most, which the M2P names. Results are 0 or a negated {@link
+ * Changes to a container's second stage, with what goes with each: the way back from machine frames (the M2P), the references to frames,
+ * the flushes (arch/x86/mm/p2m.c). Every frame of RAM is at one guest frame at most, which the M2P names. Results are 0 or a negated {@link
  * Errno}, as of the functions of Xen that are named.
  */
 public final class Physmap implements GuestFrames, GrantEntries {
@@ -66,8 +66,8 @@ public final class Physmap implements GuestFrames, GrantEntries {
   // ---- Mappings ----
 
   /**
-   * Maps 2^order frames (p2m_add_page). RAM that was there loses its guest frame, but stays the domain's; RAM of the domain that was elsewhere
-   * is there no more. Where a grant is mapped nothing else can be, and who tries is crashed.
+   * Maps 2^order frames (p2m_add_page). RAM that was there loses its guest frame, but stays the domain's; RAM of the domain that was
+   * elsewhere is there no more. Where a grant is mapped nothing else can be, and who tries is crashed.
    */
   int map(long gfn, long mfn, int order, Kind kind) {
     if (gfn < 0 || gfn > P2m.FRAMES - (1L << order)) {

@@ -20,9 +20,9 @@ import org.xenolith.xen.mm.FrameTable;
 
 /**
  * Builds a container's domain as Xen's toolstack does (libxenguest: meminit_hvm, alloc_magic_pages_hvm, bootlate_hvm, xg_dom_x86.c; libxl:
- * domain_construct_memmap, libxl_x86.c). RAM is from 0 on, and goes on at 4 GiB where it reaches the hole for the local APIC, the ACPI tables
- * and the special pages. The kernel goes where its program headers say, behind it the initrd, behind that struct hvm_start_info. What memory
- * holds that nothing was loaded to depends on the seed.
+ * domain_construct_memmap, libxl_x86.c). RAM is from 0 on, and goes on at 4 GiB where it reaches the hole for the local APIC, the ACPI
+ * tables and the special pages. The kernel goes where its program headers say, behind it the initrd, behind that struct hvm_start_info.
+ * What memory holds that nothing was loaded to depends on the seed.
  *
  * <p>A kernel that says that it can be moved (PHYS32_RELOC) need not be: all of low memory is RAM.
  */

@@ -81,9 +81,10 @@ public final class PvhMachine extends XenMachine {
       Board board = new Board(xen.memory, code, clock, events, digest, ending, ports, Bus.EMPTY, new ApicBus());
       EventInterrupts interrupts = new EventInterrupts(vcpus, setup.vcpus());
       AmdModel machine = new AmdModel(setup.vcpus());
+      Scratch scratch = new Scratch(domain);
       for (int n = 0; n < setup.vcpus(); n++) {
         ContainerCpuid policy = new ContainerCpuid(machine, DOMID, n);
-        PvhVcpu vcpu = new PvhVcpu(n, domain, policy, board, p2m, interrupts);
+        PvhVcpu vcpu = new PvhVcpu(n, domain, policy, board, p2m, scratch, interrupts);
         policy.apic(vcpu.apic::enabled);
         policies.add(policy);
         vcpus.add(vcpu);

@@ -4,12 +4,15 @@ import java.util.Locale;
 import java.util.Map;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.machine.Board;
 import org.xenolith.machine.Processor;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
+import org.xenolith.xen.Hypercalls;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.VcpuRunner;
 import org.xenolith.xen.time.TimeKeeper;
@@ -29,17 +32,22 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
   private final long[] args = new long[6];
   private final int[] argumentRegisters64 = {Cpu.RDI, Cpu.RSI, Cpu.RDX, Cpu.R10, Cpu.R8, Cpu.R9};
   private final int[] argumentRegisters32 = {Cpu.RBX, Cpu.RCX, Cpu.RDX, Cpu.RSI, Cpu.RDI, Cpu.RBP};
+  private final P2m p2m;
+  private final Scratch scratch;
+  private DiscardedStore discarding;
   private boolean continued;
   private boolean apicLine;
 
   /** Exits that a processor with SVM would make and ours answers inside an instruction. */
   private long ports, msrReads, msrWrites, apicAccesses, emulatedAccesses, crAccesses, drAccesses, cacheFlushes;
 
-  PvhVcpu(int id, Domain domain, ProcessorModel model, Board board, P2m p2m, EventInterrupts interrupts) {
+  PvhVcpu(int id, Domain domain, ProcessorModel model, Board board, P2m p2m, Scratch scratch, EventInterrupts interrupts) {
     super(id, ContainerCpuid.apicId(id), model, board);
     this.domain = domain;
     this.interrupts = interrupts;
     this.msrs = new ContainerMsrs(domain);
+    this.p2m = p2m;
+    this.scratch = scratch;
     cpu.hypercalls = true;
     cpu.secondStage = p2m;
     vcpu = new Vcpu(domain, id, cpu);
@@ -97,9 +105,30 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     }
   }
 
+  /** Only a vcpu without a state takes one from a startup interrupt (hvm_vcpu_reset_state), not one that VCPUOP_down took down. */
   @Override
   protected boolean awaitsStartup() {
     return !vcpu.initialised;
+  }
+
+  @Override
+  protected void initialised() {
+    vcpu.initialised = false;
+  }
+
+  /** One instruction while a store is discarded. */
+  @Override
+  protected long limit() {
+    if (discarding == null) {
+      return Long.MAX_VALUE;
+    }
+    if (discarding.begin()) {
+      return board.clock().now + 1;
+    }
+    discarding = null;
+    cpu.secondStage = p2m;
+    cpu.mmu.flushAll();
+    return Long.MAX_VALUE;
   }
 
   // ---- Hypercalls ----
@@ -119,7 +148,9 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     continued = false;
     vcpu.rest = null;
     vcpu.yielded = false;
-    long result = domain.xen.hypercalls.call(vcpu, number, args);
+    long result = wide || NarrowCalls.sameAsWide(number, args)
+        ? domain.xen.hypercalls.call(vcpu, number, args)
+        : domain.xen.unimplemented(Hypercalls.name(number) + " " + args[0] + " from 32-bit code in a container");
     if (vcpu.rest != null) {
       continueHypercall((int) number, vcpu.rest);
     }
@@ -195,6 +226,10 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
       apic.pend(vector);
     } else {
       lines();
+    }
+    if (apicLine || interrupts.direct(vcpu) >= 0) {
+      // Also from a poll with interrupts disabled (vcpu_kick, vcpu_unblock).
+      vcpu.wake();
     }
   }
 
@@ -290,8 +325,19 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     }
   }
 
+  /**
+   * A store to a grant that is mapped read-only is carried out and has no effect (hvm_hap_nested_page_fault, p2m_is_discard_write): the
+   * instruction runs on a copy of the frame. All else is a mistake that Xen crashes a domain for.
+   */
   @Override
   protected void secondStageViolation(Exit.SecondStageViolation violation) {
+    long gfn = violation.gpa() >>> GuestMemory.FRAME_SHIFT;
+    if (violation.access() == Mmu.WRITE && p2m.kind(gfn) == P2m.Kind.GRANT_READ_ONLY) {
+      discarding = new DiscardedStore(p2m, gfn, scratch.frameOf(p2m.mfn(gfn)));
+      cpu.secondStage = discarding;
+      cpu.mmu.flushAll();
+      return;
+    }
     domain.crash("access %d to guest-physical 0x%x, which the second stage forbids".formatted(violation.access(), violation.gpa()));
     this.yield();
   }

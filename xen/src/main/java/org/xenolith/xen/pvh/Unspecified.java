@@ -11,7 +11,7 @@ import org.xenolith.isa.Instruction;
  * seed, so that a guest that rests on it is found. Memory gets its contents when it is first looked at.
  */
 final class Unspecified {
-  /** Flags of RFLAGS that may have any value: all but VM, IF and TF, which are clear, and what only virtual-8086 mode and debuggers know. */
+  /** Flags of RFLAGS that may have any value: all but VM, IF and TF, which are clear, and those of virtual-8086 mode and of debuggers. */
   private static final int FLAGS = Cpu.ARITHMETIC | Cpu.DF | Cpu.IOPL | Cpu.NT | Cpu.AC | Cpu.ID;
 
   private final GuestMemory memory;

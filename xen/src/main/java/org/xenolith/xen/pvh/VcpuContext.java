@@ -11,7 +11,7 @@ import org.xenolith.xen.GuestStruct;
  * arch/x86/hvm/domain.c). It may start with or without paging, in 64-bit mode or not.
  */
 final class VcpuContext {
-  private static final int MODE = 0, PAD = 4, REGISTERS = 8, SIZE = 8 + 14 * 8;
+  private static final int MODE = 0, PAD = 4, REGISTERS = 8, SIZE = 8 + 120;
   private static final int MODE_32 = 0, MODE_64 = 1;
 
   /** The general registers in the order of both structures. */

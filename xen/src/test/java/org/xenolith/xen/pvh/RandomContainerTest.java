@@ -14,8 +14,8 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.mm.FrameTable;
 
 /**
- * A container whose guest asks for anything about its frame numbers. Whatever Xen answers: every frame of RAM is at one guest frame, which the
- * way back names; nothing that is free or not its own is mapped; no TLB knows of what is gone; and nothing is thrown.
+ * A container whose guest asks for anything about its frame numbers. Whatever Xen answers: every frame of RAM is at one guest frame, which
+ * the way back names; nothing that is free or not its own is mapped; no TLB knows of what is gone; and nothing is thrown.
  */
 class RandomContainerTest {
   private static final int OPERATIONS = 2_000, AUDIT_EVERY = 100;

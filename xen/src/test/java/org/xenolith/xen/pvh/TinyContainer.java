@@ -15,8 +15,8 @@ import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.XenMachine;
 
 /**
- * A container with a guest of a few instructions of 32-bit code, which run without paging: addresses are guest-physical. A test may also issue
- * hypercalls for its first vcpu without running it.
+ * A container with a guest of a few instructions of 32-bit code, which run without paging: addresses are guest-physical. A test may also
+ * issue hypercalls for its first vcpu without running it.
  */
 final class TinyContainer implements AutoCloseable {
   static final long CODE = 0x100000, STACK = 0x1f0000, MEMORY = 4 << 20;
