@@ -7,12 +7,15 @@ import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
- * What test kernels find beside the {@link DebugExit} (QEMU's pc-testdev): a port for each interrupt line, and a little memory that is reached
- * over the bus, as devices are.
+ * What test kernels find beside the {@link DebugExit} (QEMU's pc-testdev): a port for each interrupt line, ports that keep what is written to
+ * them, and a little memory that is reached over the bus, as devices are.
  */
 final class TestDevice implements PortDevice {
   /** The port of line 0, and how many lines there are: those of the ISA bus, and the further pins of the I/O APIC. */
   private static final int LINES = 0x2000, COUNT = 24, ISA_LINES = 16;
+
+  /** Four ports that are one register of as many bytes. */
+  private static final int REGISTER = 0xe0, REGISTER_SIZE = 4;
 
   private static final long MEMORY = 0xff00_0000L;
   private static final int MEMORY_SIZE = 0x1_0000;
@@ -25,6 +28,7 @@ final class TestDevice implements PortDevice {
 
   private final IsaInterrupts interrupts;
   private final IoApic ioApic;
+  private final byte[] register = new byte[REGISTER_SIZE];
   private final byte[] memory = new byte[MEMORY_SIZE];
 
   TestDevice(IsaInterrupts interrupts, IoApic ioApic) {
@@ -34,6 +38,20 @@ final class TestDevice implements PortDevice {
 
   void attach(Ports ports) {
     ports.add(LINES, COUNT, this);
+    ports.add(
+        REGISTER,
+        REGISTER_SIZE,
+        new PortDevice() {
+          @Override
+          public int in(int port, int size) {
+            return register[port - REGISTER] & 0xff;
+          }
+
+          @Override
+          public void out(int port, int size, int value) {
+            register[port - REGISTER] = (byte) value;
+          }
+        });
   }
 
   @Override

@@ -98,11 +98,12 @@ class PcMachineTest {
       // What the 8259 has been asked for, before and after.
       guest.out(0x20, 1, 0x0a).in(0x20).keep(1);
       guest.out(0x2005, 4, 1).in(0x20).keep(2);
-      guest.out(0x2005, 4, 0).powerOff();
+      guest.out(0x2005, 4, 0).out(0xe0, 4, 0x1234).in(0xe1).keep(3).powerOff();
       assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
       assertThat(guest.word(0)).isEqualTo(0x1122_3344_5566L);
       assertThat(guest.word(1) & 0x20).isZero();
       assertThat(guest.word(2) & 0x20).isEqualTo(0x20);
+      assertThat(guest.word(3)).isEqualTo(0x12);
     }
   }
 
