@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "create",
     mixinStandardHelpOptions = true,
-    description = "Boots a guest from an xl configuration file: name, type (pv or pvh), kernel, ramdisk, cmdline or root and extra, memory, "
-        + "vcpus. Settings that are not honoured are named in warnings.",
+    description = "Boots a guest from an xl configuration file: name, type (pv or pvh), kernel, ramdisk, cmdline or root and extra, "
+        + "memory, vcpus. Settings that are not honoured are named in warnings.",
     footerHeading = "%nExample:%n",
     footer = "  xenolith create guest.cfg --quiet --summary json")
 final class CreateCommand implements Callable<Integer> {
@@ -64,7 +64,8 @@ final class CreateCommand implements Callable<Integer> {
     try {
       return XlConfig.parse(Files.readString(file));
     } catch (IOException e) {
-      throw CommandFailure.unusable("cannot read " + file + ": " + CommandFailure.why(e), "name a file that is there and that you may read");
+      String problem = "cannot read " + file + ": " + CommandFailure.why(e);
+      throw CommandFailure.unusable(problem, "name a file that is there and that you may read");
     } catch (XlException e) {
       throw CommandFailure.unusable(file + ": " + e.getMessage(), "see xl.cfg(5) of Xen for the form");
     }
