@@ -13,7 +13,9 @@ import picocli.CommandLine.ParameterException;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     description = "Carries a Xen machine inside a JVM, boots unmodified kernels on it, and watches the paravirt interface while it does.",
-    subcommands = {BootCommand.class, CheckCommand.class, CreateCommand.class, KernelCommand.class, CompletionCommand.class, ManualCommand.class},
+    subcommands = {
+      BootCommand.class, CheckCommand.class, CreateCommand.class, KernelCommand.class, CompletionCommand.class, ManualCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
