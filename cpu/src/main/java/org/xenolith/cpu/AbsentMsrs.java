@@ -1,8 +1,8 @@
 package org.xenolith.cpu;
 
 /**
- * Model-specific registers that kernels try on the chance that there is one, and that the modelled processor (AMD family 0Fh with what {@link
- * AmdModel} offers) has not: RDMSR and WRMSR raise #GP(0). Names as in Linux, arch/x86/include/asm/msr-index.h.
+ * Model-specific registers that kernels try on the chance that there is one, and that the modelled processor (AMD family 0Fh with what
+ * {@link AmdModel} offers) has not: RDMSR and WRMSR raise #GP(0). Names as in Linux, arch/x86/include/asm/msr-index.h.
  */
 final class AbsentMsrs {
   /** First and last of each run of registers, in order as unsigned numbers. */

@@ -21,12 +21,13 @@ import org.xenolith.isa.Feature;
  *   OSXSAVE with CR4's
  *   <td>FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, HTT with several cores
  * <tr><td>6<td>ARAT<td>0<td>0<td>0
- * <tr><td>7.0<td>0<td>FSGSBASE TSC_ADJUST SMEP INVPCID SMAP<td>0<td>0
+ * <tr><td>7.0<td>0<td>FSGSBASE TSC_ADJUST SMEP INVPCID SMAP<td>UMIP<td>0
  * <tr><td>11<td colspan=4>one thread in a core, and the cores of the package
  * <tr><td>13.0<td>x87 SSE<td>576<td>576<td>0
  * <tr><td>13.1<td>XSAVEOPT XSAVEC XGETBV1<td>576<td>0<td>0
  * <tr><td>8000_0000<td>highest leaf, 8000_0008<td colspan=3>AuthenticAMD
- * <tr><td>8000_0001<td>signature<td>0<td>LAHF_LM, CmpLegacy with several cores<td>SYSCALL NX PAGE1GB RDTSCP LM, and those of leaf 1 that AMD repeats
+ * <tr><td>8000_0001<td>signature<td>0<td>LAHF_LM, CmpLegacy with several cores
+ *   <td>SYSCALL NX PAGE1GB RDTSCP LM, and those of leaf 1 that AMD repeats
  * <tr><td>8000_0002 to 4<td colspan=4>name
  * <tr><td>8000_0005, 6<td colspan=4>caches: 64 KiB L1 twice, 512 KiB L2
  * <tr><td>8000_0007<td>0<td>0<td>0<td>invariant TSC
@@ -72,6 +73,9 @@ public final class AmdModel implements ProcessorModel {
 
   /** FSGSBASE TSC_ADJUST SMEP INVPCID SMAP. */
   private static final int LEAF7_EBX = bits(0, 1, 7, 10, 20);
+
+  /** UMIP. */
+  private static final int LEAF7_ECX = bits(2);
 
   /** The bits of leaf 1's edx that AMD repeats in leaf 8000_0001. */
   private static final int REPEATED = 0x0183_f3ff;
@@ -140,7 +144,7 @@ public final class AmdModel implements ProcessorModel {
         set(result, SIGNATURE, cpu.apicId << 24 | cores << 16 | 64 / 8 << 8, ecx, edx);
       }
       case 6 -> set(result, LEAF6_EAX, 0, 0, 0);
-      case 7 -> set(result, 0, subleaf == 0 ? LEAF7_EBX : 0, 0, 0);
+      case 7 -> set(result, 0, subleaf == 0 ? LEAF7_EBX : 0, subleaf == 0 ? LEAF7_ECX : 0, 0);
       case 11 -> topology(cpu, subleaf, result);
       case 13 -> {
         switch (subleaf) {

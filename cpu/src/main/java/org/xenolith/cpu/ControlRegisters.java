@@ -151,7 +151,8 @@ final class ControlRegisters {
   /** The bits of CR4 that exist: those of features that the model offers. */
   static long existing(Cpu c) {
     ProcessorModel model = c.model;
-    return Cpu.CR4_TSD | Cpu.CR4_DE | Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_MCE | Cpu.CR4_PGE | Cpu.CR4_PCE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT
+    return Cpu.CR4_TSD | Cpu.CR4_DE | Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_MCE | Cpu.CR4_PGE | Cpu.CR4_PCE
+        | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_UMIP
         | (model.offers(Feature.FSGSBASE) ? Cpu.CR4_FSGSBASE : 0)
         | (model.offers(Feature.INVPCID) ? Cpu.CR4_PCIDE : 0)
         | (model.offers(Feature.XSAVE) ? Cpu.CR4_OSXSAVE : 0)

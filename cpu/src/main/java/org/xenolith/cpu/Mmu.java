@@ -13,8 +13,8 @@ import java.util.Arrays;
  * Whatever needs care on each access is simply never entered: stores to frames with decoded code, watched pages, bus addresses, everything
  * while alignment is checked.
  *
- * <p>Several sets of entries are kept, keyed by root, process context, privilege, and the control bits that decide about rights; so changing
- * these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others, which the
+ * <p>Several sets of entries are kept, keyed by root, process context, privilege, and the control bits that decide about rights; so
+ * changing these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others, which the
  * architecture allows.
  */
 public final class Mmu {
@@ -763,8 +763,8 @@ public final class Mmu {
   }
 
   /**
-   * Loads the directory pointers of legacy paging with physical address extensions for new values of the control registers; nothing in other
-   * modes. #GP(0) for reserved bits.
+   * Loads the directory pointers of legacy paging with physical address extensions for new values of the control registers; nothing in
+   * other modes. #GP(0) for reserved bits.
    */
   void loadDirectoryPointers(long cr3, long cr4, long efer) {
     boolean good = walk.loadDirectoryPointers(cr3, cr4, efer);

@@ -15,7 +15,8 @@ import org.xenolith.isa.Instruction;
 public final class Msrs {
   public static final int TSC = 0x10, APIC_BASE = 0x1b, TSC_ADJUST = 0x3b, PATCH_LEVEL = 0x8b, MTRR_CAP = 0xfe;
   public static final int SYSENTER_CS = 0x174, SYSENTER_ESP = 0x175, SYSENTER_EIP = 0x176;
-  public static final int MCG_CAP = 0x179, MCG_STATUS = 0x17a, MCG_CTL = 0x17b, MTRR_FIRST = 0x200, PAT = 0x277, MTRR_DEF_TYPE = 0x2ff;
+  public static final int MCG_CAP = 0x179, MCG_STATUS = 0x17a, MCG_CTL = 0x17b, DEBUG_CONTROL = 0x1d9;
+  public static final int MTRR_FIRST = 0x200, PAT = 0x277, MTRR_DEF_TYPE = 0x2ff;
   public static final int MC0_CTL = 0x400, TSC_DEADLINE = 0x6e0;
   public static final int EFER = 0xc000_0080, STAR = 0xc000_0081, LSTAR = 0xc000_0082, CSTAR = 0xc000_0083, SYSCALL_MASK = 0xc000_0084;
   public static final int FS_BASE = 0xc000_0100, GS_BASE = 0xc000_0101, KERNEL_GS_BASE = 0xc000_0102, TSC_AUX = 0xc000_0103;
@@ -197,6 +198,8 @@ public final class Msrs {
       // P5_MC_ADDR and P5_MC_TYPE, aliases of bank 0's address and status.
       case 0 -> value = banks[2];
       case 1 -> value = banks[1];
+      // DEBUGCTL, and the last branches, which are not recorded while it is 0 (APM volume 2, 13.1.1.7).
+      case DEBUG_CONTROL, 0x1db, 0x1dc, 0x1dd, 0x1de -> value = 0;
       // EBL_CR_POWERON (cluster identifier), PATCH_LEVEL (none loaded), INT_PENDING_MSG (no C1E).
       case 0x2a, PATCH_LEVEL, 0xc001_0055 -> value = 0;
       case SYSCFG -> value = syscfg;
@@ -322,7 +325,11 @@ public final class Msrs {
   private int storeData(int msr, long v) {
     switch (msr) {
       case TSC_ADJUST -> setTscOffset(cpu.tscOffset + v - tscAdjust);
-      case MTRR_CAP, MCG_CAP, 0x2a, PATCH_LEVEL -> {
+      case DEBUG_CONTROL -> {
+        // Single-step on branches and the record of branches do not exist yet.
+        return v == 0 ? PRESENT : UNKNOWN;
+      }
+      case MTRR_CAP, MCG_CAP, 0x2a, PATCH_LEVEL, 0x1db, 0x1dc, 0x1dd, 0x1de -> {
         return ABSENT;
       }
       case MTRR_DEF_TYPE -> {

@@ -15,8 +15,8 @@ final class PageWalk {
   private static final long PRESENT = Mmu.PRESENT, WRITABLE = Mmu.WRITABLE, USER = Mmu.USER, ACCESSED = Mmu.ACCESSED, DIRTY = Mmu.DIRTY;
 
   /**
-   * Where a frame is: its machine address, or (with {@link #ON_BUS}) its address on the bus; with the rights of the second stage, shifted by
-   * {@link #RIGHTS}.
+   * Where a frame is: its machine address, or (with {@link #ON_BUS}) its address on the bus; with the rights of the second stage, shifted
+   * by {@link #RIGHTS}.
    */
   private static final long ON_BUS = 1L << 62;
 

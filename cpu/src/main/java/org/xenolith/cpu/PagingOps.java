@@ -13,8 +13,8 @@ final class PagingOps {
   }
 
   /**
-   * INVPCID, by the register's type: one page of a context, a context, everything, everything but global pages (AMD64 APM volume 3). More may
-   * be forgotten than is asked for.
+   * INVPCID, by the register's type: one page of a context, a context, everything, everything but global pages (AMD64 APM volume 3). More
+   * may be forgotten than is asked for.
    */
   static void invpcid(Cpu c, Instruction i) {
     c.checkPrivileged();

@@ -67,6 +67,15 @@ class MsrsTest {
   }
 
   @Test
+  void theRecordOfBranchesIsOff() {
+    assertThat(value(Msrs.DEBUG_CONTROL)).isZero();
+    assertThat(value(0x1db)).isZero();
+    assertThat(write(Msrs.DEBUG_CONTROL, 0)).isEqualTo(new Exit.Budget());
+    assertThat(write(Msrs.DEBUG_CONTROL, 2)).isInstanceOf(Exit.Unimplemented.class);
+    assertThat(write(0x1db, 0)).isEqualTo(GP);
+  }
+
+  @Test
   void unknownOnesAreNamed() {
     assertThat(read(0x1234)).isEqualTo(new Exit.Unimplemented("RDMSR of 0x1234", Fault.GP));
     assertThat(write(0x1234, 7)).isEqualTo(new Exit.Unimplemented("WRMSR of 0x1234, value 0x7", Fault.GP));
