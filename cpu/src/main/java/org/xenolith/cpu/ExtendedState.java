@@ -10,8 +10,8 @@ import org.xenolith.isa.Mnemonic;
 
 /**
  * XSAVE and its like, for the two components of state that there are: the x87 unit and SSE (Intel SDM volume 1, chapter 13; AMD64 APM
- * volume 2, section 11.5). A component is in use if it differs from its initial configuration; which components were modified since the last XRSTOR
- * is not tracked.
+ * volume 2, section 11.5). A component is in use if it differs from its initial configuration; which components were modified
+ * since the last XRSTOR is not tracked.
  */
 final class ExtendedState {
   /** Components in XCR0 and in the area's header. */

@@ -14,8 +14,8 @@ import java.util.Arrays;
  * while alignment is checked.
  *
  * <p>Several sets of entries are kept, keyed by root, process context, privilege, and the control bits that decide about rights; so
- * changing these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others, which the
- * architecture allows.
+ * changing these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others,
+ * which the architecture allows.
  */
 public final class Mmu {
   private static final int ENTRIES = 1024;

@@ -2,8 +2,8 @@ package org.xenolith.cpu;
 
 /**
  * The four performance counters that AMD's processors have had since family 6 (AMD64 APM volume 2, section 13.2; BIOS and Kernel
- * Developer's Guide for family 0Fh, section 10.2). They count clocks not halted, which are retired instructions here, and retired instructions; other
- * events cannot be enabled.
+ * Developer's Guide for family 0Fh, section 10.2). They count clocks not halted, which are retired instructions here, and retired
+ * instructions; other events cannot be enabled.
  */
 final class PerformanceCounters {
   /** The first event selector, and the first counter. */

@@ -36,7 +36,9 @@ class ControlRegistersTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"0f 22 c0", "0f 20 c0", "0f 20 d8", "0f 06", "0f 01 f0", "0f 01 3e", "66 0f 38 82 0f", "0f 30", "0f 32", "0f 08", "0f 09"})
+  @ValueSource(strings = {
+    "0f 22 c0", "0f 20 c0", "0f 20 d8", "0f 06", "0f 01 f0", "0f 01 3e", "66 0f 38 82 0f", "0f 30", "0f 32", "0f 08", "0f 09"
+  })
   void belongToPrivilegeLevelZero(String code) {
     cpu.r[Cpu.RSI] = Machine.DATA;
     machine.privilege(3).code(code);
