@@ -265,6 +265,10 @@ final class TraceTranslator {
         savedOnly();
       }
       case PRODUCT -> {
+        if (result == B) {
+          e.move(A, B);
+          result = A;
+        }
         flags.saveProduct(i.width, result);
         savedOnly();
       }
