@@ -186,6 +186,10 @@ public final class Cpu {
   private boolean countedUserMode;
 
   private final Fault fault = new Fault();
+
+  /** The fault that ended a block, until the loop looks at it. */
+  private Fault thrown;
+
   private Exit exit;
 
   /** What the next run ends with at once, or null. */
@@ -278,21 +282,28 @@ public final class Cpu {
       try {
         return runBlocks(until);
       } catch (Fault f) {
-        if (f.vector == Fault.RESTART) {
-          aloneNext = true;
-          continue;
+        if (!restarts(f)) {
+          return exitOf(f);
         }
-        clock.now++;
-        if (exit == null) {
-          shadow = NO_SHADOW;
-          debugging.drop();
-          exit = new Exit.Exception(f.vector, f.errorCode, f.address);
-        }
-        return exit;
       } finally {
         alone = true;
       }
     }
+  }
+
+  private Exit exitOf(Fault f) {
+    clock.now++;
+    if (exit == null) {
+      shadow = NO_SHADOW;
+      debugging.drop();
+      exit = new Exit.Exception(f.vector, f.errorCode, f.address);
+    }
+    return exit;
+  }
+
+  private boolean restarts(Fault f) {
+    aloneNext |= f.vector == Fault.RESTART;
+    return f.vector == Fault.RESTART;
   }
 
   private Exit runBlocks(long until) {
@@ -320,7 +331,11 @@ public final class Cpu {
       } else if (engine != null && engine.run(this, b, until)) {
         b = none;
       } else {
-        runBlock(b, (int) Math.min(b.ops.length, until - clock.now));
+        interpret(b, 0, (int) Math.min(b.ops.length, until - clock.now));
+      }
+      Fault f = takeFault();
+      if (f != null && !restarts(f)) {
+        return exitOf(f);
       }
     }
   }
@@ -384,14 +399,32 @@ public final class Cpu {
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
   private void runBlock(Block b, int n) {
     interpret(b, 0, n);
+    Fault f = takeFault();
+    if (f != null) {
+      throw f;
+    }
+  }
+
+  /**
+   * For an {@link Engine}: the fault that ended {@link #interpret}, or null; it is the taker's to give back. It is not thrown, since a guest may
+   * fault very often, and each frame of ours that an exception passes costs about a microsecond.
+   */
+  public Fault takeFault() {
+    Fault f = thrown;
+    thrown = null;
+    return f;
+  }
+
+  /** Undoes {@link #takeFault}. */
+  public void giveFault(Fault f) {
+    thrown = f;
   }
 
   /**
    * For an {@link Engine}: runs the instructions {@code from} to {@code n}, exclusive, of a block, or fewer if asked to stop. Those before
-   * were run elsewhere and are counted here; the clock stands where it stood when the block began. Afterwards RIP and the clock are exact, or
-   * are when {@link Fault} is thrown, which the engine passes on.
+   * were run elsewhere and are counted here; the clock stands where it stood when the block began. Afterwards RIP and the clock are exact.
    *
-   * @return whether the run may go on at RIP without a look at what the instructions asked for
+   * @return whether the run may go on at RIP: not if an instruction faulted ({@link #takeFault}) or asked for something
    */
   public boolean interpret(Block b, int from, int n) {
     Op[] ops = b.ops;
@@ -411,7 +444,8 @@ public final class Cpu {
       clock.now += k;
       retired += k;
       faulted(f, instructions[k]);
-      throw f;
+      thrown = f;
+      return false;
     }
     clock.now += k;
     retired += k;

@@ -10,8 +10,8 @@ public interface Engine {
    * the processor's RIP, mode and translation. Instructions are run one by one while a debugger or single-step wants it; that is not asked of
    * an engine.
    *
-   * @return false if it has done nothing, and the interpreter is to run the block; else RIP, all registers and the clock are exact
-   * @throws Fault as the interpreter would
+   * @return false if it has done nothing, and the interpreter is to run the block; else RIP, all registers and the clock are exact; a fault is left
+   *     where {@link Cpu#interpret} left it
    */
   boolean run(Cpu cpu, Block b, long until);
 }

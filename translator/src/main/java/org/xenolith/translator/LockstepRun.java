@@ -46,39 +46,24 @@ final class LockstepRun implements Engine {
     before.take(cpu, null);
     log.clear();
     cpu.mmu.watch(log);
-    boolean goesOn;
-    Fault fault = null;
-    try {
-      goesOn = interpret(cpu, t);
-    } catch (Fault f) {
-      goesOn = true;
-      fault = f;
-    } finally {
-      cpu.mmu.watch(null);
-    }
-    if (!goesOn || !t.valid || log.reachedOutside()) {
-      if (fault != null) {
-        throw fault;
-      }
+    boolean goesOn = interpret(cpu, t);
+    cpu.mmu.watch(null);
+    Fault fault = cpu.takeFault();
+    if (!goesOn && fault == null || !t.valid || log.reachedOutside()) {
+      cpu.giveFault(fault);
       return true;
     }
     expected.take(cpu, fault);
     log.undo();
     before.restore(cpu);
-    fault = null;
-    try {
-      translated(cpu, t);
-    } catch (Fault f) {
-      fault = f;
-    }
+    translated(cpu, t);
+    fault = cpu.takeFault();
     found.take(cpu, fault);
     String memory = log.difference();
     if (!found.equals(expected) || memory != null) {
       throw new LockstepDifference(describe(t, memory));
     }
-    if (fault != null) {
-      throw fault;
-    }
+    cpu.giveFault(fault);
     if (stopped != null) {
       Site site = stopped;
       cpu.clock.now -= site.place;

@@ -476,11 +476,12 @@ final class TraceTranslator {
     if (rule.immediate >= 0) {
       immediate(i, rule.immediateBytes);
     }
-    if (storeRm >= 0) {
-      e.store(STATE, register(storeRm), A);
-    }
     if (storeReg >= 0) {
       e.store(STATE, register(storeReg), B);
+    }
+    if (storeRm >= 0) {
+      // Last: XADD of a register with itself leaves the sum.
+      e.store(STATE, register(storeRm), A);
     }
     return result;
   }

@@ -1,0 +1,49 @@
+package org.xenolith.translator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Decoder;
+
+/** What the emitter writes is what the table of instructions reads. */
+class EmitterTest {
+  private static String text(Consumer<Emitter> code) {
+    Emitter e = new Emitter();
+    e.begin(0x1000);
+    code.accept(e);
+    return new Decoder().decode(e.bytes(), 0, e.position(), 0x1000, CpuMode.LONG64).toString();
+  }
+
+  @Test
+  void addressesOfEveryBaseAreWritten() {
+    for (int base = 0; base < 16; base++) {
+      int register = base;
+      for (int displacement : new int[] {0, 8, -128, 128, 0x12345}) {
+        String name = new String[] {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+            "r15"}[base];
+        String sign = displacement < 0 ? "-0x" + Integer.toHexString(-displacement) : displacement == 0 ? "" : "0x" + Integer.toHexString(displacement);
+        assertThat(text(e -> e.load(9, register, displacement))).isEqualTo("mov " + sign + "(%" + name + "),%r9");
+      }
+    }
+  }
+
+  @Test
+  void scaledAddressesAreWritten() {
+    assertThat(text(e -> e.lea(3, 13, 12, 3, 0))).isEqualTo("lea (%r13,%r12,8),%rbx");
+    assertThat(text(e -> e.lea(8, -1, 9, 2, 16))).isEqualTo("lea 0x10(,%r9,4),%r8");
+  }
+
+  @Test
+  void numbersTakeTheShortestForm() {
+    assertThat(text(e -> e.constant(10, 5))).isEqualTo("mov $0x5,%r10d");
+    assertThat(text(e -> e.constant(10, -5))).isEqualTo("mov $0xfffffffffffffffb,%r10");
+    assertThat(text(e -> e.constant(10, 0x1234_5678_9abcL))).isEqualTo("movabs $0x123456789abc,%r10");
+  }
+
+  @Test
+  void jumpsLeadWhereTheyAreBound() {
+    assertThat(text(e -> e.jumpTo(0x2000))).isEqualTo("jmp 0x2000");
+  }
+}

@@ -1,0 +1,79 @@
+package org.xenolith.translator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.HexFormat;
+import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.Exit;
+import org.xenolith.cpu.Fault;
+
+/** What would hurt the JVM if machine code did it: the guest gets its fault, as on the interpreter, and all goes on. */
+class HostileGuestTest {
+  /** Runs code on both engines, translated at its first and at its third run, and returns the exit's vector or -1. */
+  private static int vector(String hex, long counts) {
+    byte[] code = HexFormat.of().parseHex(hex.replace(" ", ""));
+    Guest interpreted = new Guest(0).code(code);
+    Exit expected = interpreted.run(counts);
+    for (int earned : new int[] {1, 3}) {
+      Guest translated = new Guest(earned).code(code);
+      Exit found = translated.run(counts);
+      assertThat(String.valueOf(found)).isEqualTo(String.valueOf(expected));
+      assertThat(translated.state()).isEqualTo(interpreted.state());
+    }
+    return expected instanceof Exit.Exception e ? e.vector() : -1;
+  }
+
+  @Test
+  void divisionByZeroIsTheGuestsFault() {
+    // xor edx, edx; mov eax, 5; xor ecx, ecx; div ecx
+    assertThat(vector("31d2 b805000000 31c9 f7f1", 100)).isEqualTo(Fault.DE);
+    // The quotient does not fit: mov edx, 5; mov ecx, 2; div ecx
+    assertThat(vector("ba05000000 b902000000 f7f1", 100)).isEqualTo(Fault.DE);
+  }
+
+  @Test
+  void misalignedSseOperandIsTheGuestsFault() {
+    // mov ebx, 0x200008; movaps xmm0, [rbx]
+    assertThat(vector("bb08002000 0f2803", 100)).isEqualTo(Fault.GP);
+  }
+
+  @Test
+  void unmaskedFloatingPointExceptionIsTheGuestsFault() {
+    // mov dword [rsp], 0; ldmxcsr [rsp]; xorps xmm0, xmm0; xorps xmm1, xmm1; divps xmm0, xmm1
+    assertThat(vector("c7042400000000 0fae1424 0f57c0 0f57c9 0f5ec1", 100)).isEqualTo(Fault.XM);
+  }
+
+  @Test
+  void singleStepAlignmentCheckAndDirectionNeverReachTheHost() {
+    // pushf; or dword [rsp], TF; popf; nop; nop
+    assertThat(vector("9c 810c2400010000 9d 90 90", 100)).isEqualTo(Fault.DB);
+    // pushf; or dword [rsp], AC; popf; mov eax, 0x200001; mov eax, [rax]
+    assertThat(vector("9c 810c2400000400 9d b801002000 8b00", 100)).isEqualTo(Fault.AC);
+    // std; mov esi, 0x200000; mov edi, 0x201000; mov ecx, 64; rep movsb; cld; jmp $
+    assertThat(vector("fd be00002000 bf00102000 b940000000 f3a4 fc ebfe", 5000)).isEqualTo(-1);
+  }
+
+  @Test
+  void stackThatOverflowsIntoCodeAndPageTablesHurtsTheGuestAlone() {
+    // push rax; jmp back
+    vector("50 ebfd", 1_000_000);
+    // mov rax, -1; push rax; jmp back
+    assertThat(vector("48c7c0ffffffff 50 ebfd", 1_000_000)).isNotNegative();
+  }
+
+  @Test
+  void codeThatIsBeingWrittenIsRunAsItIsThen() {
+    // mov eax, imm; inc dword [the imm]; jmp back
+    vector("b800000000 ff05f6ffffff ebf3", 30_000);
+    // mov byte [the next instruction], HLT; nop
+    assertThat(vector("c60500000000f4 90 ebfd", 100)).isEqualTo(Fault.GP);
+  }
+
+  @Test
+  void jumpToAnAddressThatIsNotCanonicalIsTheGuestsFault() {
+    // mov rax, 0x8000000000000000; jmp rax
+    assertThat(vector("48b80000000000000080 ffe0", 100)).isEqualTo(Fault.GP);
+    // push rax after that; ret
+    assertThat(vector("48b80000000000000080 50 c3", 100)).isEqualTo(Fault.GP);
+  }
+}

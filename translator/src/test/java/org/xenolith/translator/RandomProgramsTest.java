@@ -1,0 +1,107 @@
+package org.xenolith.translator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Exit;
+import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Encoding;
+import org.xenolith.isa.Form;
+import org.xenolith.isa.Operand;
+
+/** Programs of instructions at random, with loops: what a guest sees of itself afterwards is the same on both engines, undefined flags and all. */
+class RandomProgramsTest {
+  private static final int PROGRAMS = Integer.getInteger("random.programs", 150);
+
+  @Test
+  void bothEnginesLeaveTheSameState() {
+    List<Form> forms = forms();
+    assertThat(forms.size()).isGreaterThan(300);
+    for (int seed = Integer.getInteger("random.first", 0); seed < PROGRAMS; seed++) {
+      byte[] program = program(forms, new SplittableRandom(seed));
+      Guest compared = started(new Guest(1), program, seed);
+      compared.cpu.engine = compared.translator.lockstep();
+      compared.run(3000);
+      Guest interpreted = started(new Guest(0), program, seed);
+      Guest translated = started(new Guest(1 + seed % 3), program, seed);
+      for (int slice = 0; slice < 8; slice++) {
+        Exit expected = interpreted.run(700 + 13 * slice);
+        Exit found = translated.run(700 + 13 * slice);
+        assertThat(String.valueOf(found)).as("exit of program " + seed).isEqualTo(String.valueOf(expected));
+        assertThat(translated.state()).as("state of program " + seed).isEqualTo(interpreted.state());
+        if (expected != null) {
+          break;
+        }
+      }
+    }
+  }
+
+  private static Guest started(Guest guest, byte[] program, int seed) {
+    guest.code(program);
+    SplittableRandom random = new SplittableRandom(~seed);
+    for (int n = 0; n < 16; n++) {
+      guest.cpu.r[n] = random.nextInt(4) == 0 ? random.nextInt(-2, 3) : random.nextLong();
+    }
+    for (int n = 0; n < 32; n++) {
+      guest.cpu.xmm[n] = random.nextLong();
+    }
+    guest.cpu.r[Cpu.RSP] = Guest.STACK;
+    guest.cpu.r[Cpu.RBP] = Guest.DATA + 0x800;
+    guest.cpu.r[Cpu.RBX] = Guest.DATA + 0x100;
+    guest.cpu.r[15] = Guest.DATA + 0x400;
+    return guest;
+  }
+
+  /** Everything that the translator re-encodes, with registers and memory. */
+  private static List<Form> forms() {
+    List<Form> forms = new ArrayList<>();
+    for (Encoding row : Encoding.all()) {
+      for (Form form : Form.of(row, CpuMode.LONG64)) {
+        Operand address = Operand.mem(Cpu.RBX, 8);
+        byte[] bytes;
+        try {
+          bytes = form.encoder().encode(form.operands(new SplittableRandom(1), address, 0));
+        } catch (IllegalArgumentException e) {
+          continue;
+        }
+        Action action = Rule.of(new org.xenolith.isa.Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
+        switch (action) {
+          case REENCODE, VECTOR, LEA, PUSH, POP, MULTIPLY, DIVIDE, CONVERT -> forms.add(form);
+          default -> {}
+        }
+      }
+    }
+    return forms;
+  }
+
+  private static byte[] program(List<Form> forms, SplittableRandom random) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    // What addresses memory, the stack, and counts the loop is left alone, mostly.
+    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << 14;
+    int length = random.nextInt(4, 40);
+    for (int n = 0; n < length; n++) {
+      Form form = forms.get(random.nextInt(forms.size()));
+      int base = new int[] {Cpu.RBX, Cpu.RBP, 15}[random.nextInt(3)];
+      Operand address = Operand.mem(base, random.nextInt(50) == 0 ? 0xffd : random.nextInt(16) * 16);
+      try {
+        out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept)));
+      } catch (IllegalArgumentException e) {
+        continue;
+      }
+      if (random.nextInt(6) == 0) {
+        // A conditional jump over a NOP of two bytes.
+        out.writeBytes(new byte[] {(byte) (0x70 | random.nextInt(16)), 2, 0x66, (byte) 0x90});
+      }
+    }
+    // dec r14; jmp to the start: until the budget is spent.
+    out.writeBytes(new byte[] {0x49, (byte) 0xff, (byte) 0xce});
+    int back = -(out.size() + 5);
+    out.writeBytes(new byte[] {(byte) 0xe9, (byte) back, (byte) (back >> 8), (byte) (back >> 16), (byte) (back >> 24)});
+    return out.toByteArray();
+  }
+}
