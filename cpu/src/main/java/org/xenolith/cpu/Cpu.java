@@ -341,8 +341,8 @@ public final class Cpu {
   }
 
   /**
-   * To be called by an instruction that is about to access a device, with nothing of it done: devices look at the clock, which inside a block
-   * stands where the block began. Unless the instruction is a run of its own it is made one, by {@link Fault#RESTART}.
+   * To be called by an instruction that is about to access a device, with nothing of it done: devices look at the clock, which inside a
+   * block stands where the block began. Unless the instruction is a run of its own it is made one, by {@link Fault#RESTART}.
    */
   void aboutToAccessDevice() {
     if (!alone) {
@@ -406,8 +406,8 @@ public final class Cpu {
   }
 
   /**
-   * For an {@link Engine}: the fault that ended {@link #interpret}, or null; it is the taker's to give back. It is not thrown, since a guest may
-   * fault very often, and each frame of ours that an exception passes costs about a microsecond.
+   * For an {@link Engine}: the fault that ended {@link #interpret}, or null; it is the taker's to give back. It is not thrown, since a
+   * guest may fault very often, and each frame of ours that an exception passes costs about a microsecond.
    */
   public Fault takeFault() {
     Fault f = thrown;

@@ -3,8 +3,8 @@ package org.xenolith.translator;
 import java.util.Arrays;
 
 /**
- * Writes x86-64 instructions for the host. A register is its number; memory is a base register and a displacement. Code is position-dependent:
- * it will run at {@link #base}.
+ * Writes x86-64 instructions for the host. A register is its number; memory is a base register and a displacement. Code is
+ * position-dependent: it will run at {@link #base}.
  */
 final class Emitter {
   /** Opcode maps, as in {@link org.xenolith.isa.Encoding}. */
@@ -86,7 +86,9 @@ final class Emitter {
     memory(reg, base, displacement);
   }
 
-  /** An instruction without ModRM; a register in the opcode's low bits is in {@code opcode} with its low three bits, in {@code rex} with 1. */
+  /**
+   * An instruction without ModRM; a register in the opcode's low bits is in {@code opcode} with its low three bits, in {@code rex} with 1.
+   */
   void plain(int prefix, int rex, int map, int opcode) {
     start(prefix, rex, map, opcode);
   }

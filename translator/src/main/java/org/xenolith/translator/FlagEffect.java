@@ -3,8 +3,8 @@ package org.xenolith.translator;
 import org.xenolith.isa.Encoding;
 
 /**
- * What an instruction does to the arithmetic flags, and which of them the host sets as the interpreter does. What manuals leave undefined, and
- * so hosts may do as they like, is told by the difference.
+ * What an instruction does to the arithmetic flags, and which of them the host sets as the interpreter does. What manuals leave undefined,
+ * and so hosts may do as they like, is told by the difference.
  */
 enum FlagEffect {
   NONE(0, 0, 0),

@@ -8,9 +8,9 @@ import org.xenolith.isa.OperandKind;
  * Finds out which flags are wanted, and how each instruction's flags are kept for those who want them. Wanted are they by instructions that
  * read them, and at every place where machine code may be left, since a fault's frame and the interpreter see them.
  *
- * <p>There are three ways. Mostly they are in the host's flags still, or the instruction that set them can be run again for its flags alone,
- * since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds they are saved in {@link
- * State#FLAGS} at once ({@link Step#save}).
+ * <p>There are three ways. Mostly they are in the host's flags still, or the instruction that set them can be run again for its flags
+ * alone, since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds they are saved in
+ * {@link State#FLAGS} at once ({@link Step#save}).
  */
 final class FlagPlan {
   private FlagPlan() {}
@@ -124,7 +124,8 @@ final class FlagPlan {
         return true;
       }
       if (!Registers.writes(i, rule, s.reg0)) {
-        return s.kind1 != OperandKind.GPR && s.kind1 != OperandKind.GPR_HIGH_BYTE || Rule.isLogic(s.mnemonic) || !Registers.writes(i, rule, s.reg1);
+        boolean register = s.kind1 == OperandKind.GPR || s.kind1 == OperandKind.GPR_HIGH_BYTE;
+        return !register || Rule.isLogic(s.mnemonic) || !Registers.writes(i, rule, s.reg1);
       }
       return false;
     }

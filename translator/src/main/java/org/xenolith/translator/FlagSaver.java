@@ -166,8 +166,8 @@ final class FlagSaver {
       register = A;
       loadTo(A, i.reg0);
     }
-    e.withRegister(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : i.width == 1 ? 0x40 : 0, Emitter.MAP_ONE, i.width == 1 ? 0x84 : 0x85, register,
-        register);
+    int rex = i.width == 8 ? 8 : i.width == 1 ? 0x40 : 0;
+    e.withRegister(i.width == 2 ? 0x66 : 0, rex, Emitter.MAP_ONE, i.width == 1 ? 0x84 : 0x85, register, register);
   }
 
   private void operate(int operation, int wide, Instruction i) {

@@ -8,7 +8,8 @@ import org.xenolith.isa.Instruction;
 
 /**
  * Runs each trace twice: the interpreter runs it with a log of its stores, all is undone, machine code runs it, and both must have done the
- * same. What cannot be done twice is left to the interpreter: traces that reach something other than RAM, instructions that are not translated.
+ * same. What cannot be done twice is left to the interpreter: traces that reach something other than RAM, instructions that are not
+ * translated.
  */
 final class LockstepRun implements Engine {
   private final Translator translator;

@@ -10,7 +10,10 @@ import java.lang.invoke.MethodHandle;
 final class Native {
   private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
-  /** (code, first argument, second argument): the result is an int. A collection asked for meanwhile does not wait: the call is no critical one. */
+  /**
+   * (code, first argument, second argument): the result is an int. A collection asked for meanwhile does not wait: the call is no critical
+   * one.
+   */
   private static final MethodHandle CALL =
       Linker.nativeLinker()
           .downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));

@@ -2,6 +2,7 @@ package org.xenolith.translator;
 
 import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /** Which general registers an instruction writes. */
@@ -16,7 +17,7 @@ final class Registers {
       case REENCODE ->
           rule.writes0 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.GPR_HIGH_BYTE) && i.reg0 == register
               || rule.writes1 && (i.kind1 == OperandKind.GPR || i.kind1 == OperandKind.GPR_HIGH_BYTE) && i.reg1 == register
-              || i.mnemonic == org.xenolith.isa.Mnemonic.CMPXCHG && register == Cpu.RAX;
+              || i.mnemonic == Mnemonic.CMPXCHG && register == Cpu.RAX;
       case LEA -> i.reg0 == register;
       case PUSH, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;
       case POP -> register == Cpu.RSP || i.reg0 == register;

@@ -104,7 +104,8 @@ final class Rule {
   /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), no register of another number. */
   private boolean suitsHighByte(Instruction i) {
     return action == Action.REENCODE && !i.hasMemory() && effect != FlagEffect.SHIFT && effect != FlagEffect.SHIFT_BY_CL
-        && effect != FlagEffect.ROTATE && (i.kind0 != OperandKind.GPR || i.reg0 != Cpu.RSP) && (i.kind1 != OperandKind.GPR || i.reg1 != Cpu.RSP);
+        && effect != FlagEffect.ROTATE && (i.kind0 != OperandKind.GPR || i.reg0 != Cpu.RSP)
+        && (i.kind1 != OperandKind.GPR || i.reg1 != Cpu.RSP);
   }
 
   private boolean suitsVector(Instruction i) {
@@ -228,7 +229,8 @@ final class Rule {
       case CMPXCHG -> reencode("rw", FlagEffect.ARITHMETIC);
       case LEA -> new Rule(Action.LEA, "w", FlagEffect.NONE, 0);
       case CBW, CWD -> simple(Action.CONVERT);
-      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE, SFENCE ->
+      case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE,
+          SFENCE ->
           simple(Action.NOTHING);
       case PUSH -> new Rule(Action.PUSH, "r", FlagEffect.NONE, 0);
       case POP -> new Rule(Action.POP, "w", FlagEffect.NONE, 0);
@@ -253,8 +255,8 @@ final class Rule {
   /** Moves, integer and bitwise operations: those that neither read nor write MXCSR, and cannot fault but for their address. */
   private static boolean isVector(Mnemonic mnemonic) {
     return switch (mnemonic) {
-      case MOVD, MOVQ, MOVDQA, MOVDQU, MOVAPS, MOVAPD, MOVUPS, MOVUPD, MOVSS, MOVSD, MOVLPS, MOVHPS, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS, LDDQU,
-          MOVNTDQ, MOVNTPS, MOVNTPD, MOVMSKPS, MOVMSKPD, PMOVMSKB, MOVDDUP, MOVSLDUP, MOVSHDUP -> true;
+      case MOVD, MOVQ, MOVDQA, MOVDQU, MOVAPS, MOVAPD, MOVUPS, MOVUPD, MOVSS, MOVSD, MOVLPS, MOVHPS, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS,
+          LDDQU, MOVNTDQ, MOVNTPS, MOVNTPD, MOVMSKPS, MOVMSKPD, PMOVMSKB, MOVDDUP, MOVSLDUP, MOVSHDUP -> true;
       case UNPCKLPS, UNPCKHPS, UNPCKLPD, UNPCKHPD, SHUFPS, SHUFPD, ANDPS, ANDPD, ANDNPS, ANDNPD, ORPS, ORPD, XORPS, XORPD -> true;
       case PADDB, PADDW, PADDD, PADDQ, PSUBB, PSUBW, PSUBD, PSUBQ, PADDSB, PADDSW, PADDUSB, PADDUSW, PSUBSB, PSUBSW, PSUBUSB, PSUBUSW, PAND,
           PANDN, POR, PXOR, PCMPEQB, PCMPEQW, PCMPEQD, PCMPGTB, PCMPGTW, PCMPGTD, PMAXSW, PMAXUB, PMINSW, PMINUB, PAVGB, PAVGW, PMULLW,

@@ -2,7 +2,9 @@ package org.xenolith.translator;
 
 import org.xenolith.cpu.Block;
 
-/** A place where machine code may be left. Its number is in {@link State#SITE} then, and all registers and flags are exact in {@link State}. */
+/**
+ * A place where machine code may be left. Its number is in {@link State#SITE} then, and all registers and flags are exact in {@link State}.
+ */
 final class Site {
   /** Why machine code is left. */
   enum Kind {

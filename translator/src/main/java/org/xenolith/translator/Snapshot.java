@@ -43,8 +43,9 @@ final class Snapshot {
   }
 
   boolean equals(Snapshot other) {
-    return Arrays.equals(r, other.r) && Arrays.equals(xmm, other.xmm) && rip == other.rip && clock == other.clock && retired == other.retired
-        && flags == other.flags && eflags == other.eflags && vector == other.vector && errorCode == other.errorCode && address == other.address;
+    return Arrays.equals(r, other.r) && Arrays.equals(xmm, other.xmm) && rip == other.rip && clock == other.clock
+        && retired == other.retired && flags == other.flags && eflags == other.eflags && vector == other.vector
+        && errorCode == other.errorCode && address == other.address;
   }
 
   @Override

@@ -12,6 +12,7 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /**
@@ -138,7 +139,7 @@ final class TraceTranslator {
       case DIVIDE -> divide(step);
       case MULTIPLY -> multiply(step);
       case CONVERT ->
-          e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.mnemonic == org.xenolith.isa.Mnemonic.CBW ? 0x98 : 0x99);
+          e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.mnemonic == Mnemonic.CBW ? 0x98 : 0x99);
       case JCC -> conditionalJump(step);
       case JMP -> {}
       case JMP_INDIRECT -> jumpIndirect(step);
@@ -275,7 +276,7 @@ final class TraceTranslator {
       case BIT -> {
         flags.saveCarry();
         savedOnly();
-        host = org.xenolith.isa.Encoding.CF;
+        host = Encoding.CF;
       }
       default -> throw new IllegalStateException();
     }

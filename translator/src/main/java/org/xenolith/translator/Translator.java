@@ -15,8 +15,8 @@ import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
 
 /**
- * The translations of a machine, shared by its processors: makes them, links them to one another, and drops them when their code changes. Code
- * space is bounded: when it is full, all translations are dropped.
+ * The translations of a machine, shared by its processors: makes them, links them to one another, and drops them when their code changes.
+ * Code space is bounded: when it is full, all translations are dropped.
  */
 final class Translator {
   private static final long CODE_BYTES = 64L << 20;
@@ -75,8 +75,8 @@ final class Translator {
   }
 
   /**
-   * A translator for the processors that share {@code code}, or null where there can be none: the host is not x86-64, or refuses memory that is
-   * writable and executable. Its memory is given back when the garbage collector finds it.
+   * A translator for the processors that share {@code code}, or null where there can be none: the host is not x86-64, or refuses memory
+   * that is writable and executable. Its memory is given back when the garbage collector finds it.
    */
   static Translator make(CodeCache code, ProcessorModel model) {
     return make(code, model, EARNED);

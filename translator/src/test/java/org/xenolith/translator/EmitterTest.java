@@ -23,7 +23,8 @@ class EmitterTest {
       for (int displacement : new int[] {0, 8, -128, 128, 0x12345}) {
         String name = new String[] {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
             "r15"}[base];
-        String sign = displacement < 0 ? "-0x" + Integer.toHexString(-displacement) : displacement == 0 ? "" : "0x" + Integer.toHexString(displacement);
+        String digits = "0x" + Integer.toHexString(Math.abs(displacement));
+        String sign = displacement < 0 ? "-" + digits : displacement == 0 ? "" : digits;
         assertThat(text(e -> e.load(9, register, displacement))).isEqualTo("mov " + sign + "(%" + name + "),%r9");
       }
     }

@@ -8,7 +8,10 @@ import org.junit.platform.launcher.LauncherSessionListener;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Cpu;
 
-/** Lets every processor that tests make run by the engine that the property {@code xenolith.test.engine} names, each block from its first run on. */
+/**
+ * Lets every processor that tests make run by the engine that the property {@code xenolith.test.engine} names, each block from its first
+ * run on.
+ */
 public final class EngineOfTests implements LauncherSessionListener {
   @Override
   public void launcherSessionOpened(LauncherSession session) {

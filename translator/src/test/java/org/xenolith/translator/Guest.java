@@ -10,7 +10,9 @@ import org.xenolith.cpu.Exit;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.Instruction;
 
-/** A processor in long mode at privilege level 3 on four megabytes, each linear address mapped to the machine address of the same number. */
+/**
+ * A processor in long mode at privilege level 3 on four megabytes, each linear address mapped to the machine address of the same number.
+ */
 final class Guest {
   static final long CODE = 0x10_0000, DATA = 0x20_0000, STACK = 0x30_0000;
   private static final int FRAMES = 1024;

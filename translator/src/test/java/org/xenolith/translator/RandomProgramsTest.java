@@ -14,7 +14,10 @@ import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Form;
 import org.xenolith.isa.Operand;
 
-/** Programs of instructions at random, with loops: what a guest sees of itself afterwards is the same on both engines, undefined flags and all. */
+/**
+ * Programs of instructions at random, with loops: what a guest sees of itself afterwards is the same on both engines, undefined flags and
+ * all.
+ */
 class RandomProgramsTest {
   private static final int PROGRAMS = Integer.getInteger("random.programs", 150);
 
@@ -89,7 +92,8 @@ class RandomProgramsTest {
       int base = new int[] {Cpu.RBX, Cpu.RBP, 15}[random.nextInt(3)];
       Operand address = Operand.mem(base, random.nextInt(50) == 0 ? 0xffd : random.nextInt(16) * 16);
       try {
-        out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept)));
+        Operand[] operands = form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept);
+        out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(operands));
       } catch (IllegalArgumentException e) {
         continue;
       }
