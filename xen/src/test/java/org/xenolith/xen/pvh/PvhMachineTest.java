@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 import org.xenolith.machine.RunOutcome;
+import org.xenolith.xen.Errno;
 
 class PvhMachineTest {
   private static final long A = TinyContainer.ARGUMENTS;
@@ -68,5 +69,17 @@ class PvhMachineTest {
     }
     assertThat(digests[1]).isEqualTo(digests[0]);
     assertThat(digests[2]).isNotEqualTo(digests[0]);
+  }
+
+  @Test
+  void narrowCodeIsAnsweredWhereItsStructuresAreTheSameAndStopsTheRunWhereNot() {
+    try (TinyContainer guest = new TinyContainer()) {
+      guest.call(TinyContainer.MEMORY_OP, 2).keep(A).call(0, A).keep(A + 4).call(TinyContainer.MEMORY_OP, 7, A);
+      RunOutcome outcome = guest.run();
+      assertThat(guest.word(A)).isEqualTo((int) guest.machine().memory().frames());
+      assertThat(guest.word(A + 4)).isEqualTo(-Errno.ENOSYS);
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.UNIMPLEMENTED);
+      assertThat(outcome.reason()).contains("memory_op 7").contains("32-bit");
+    }
   }
 }
