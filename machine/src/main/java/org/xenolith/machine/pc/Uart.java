@@ -22,7 +22,7 @@ final class Uart implements PortDevice {
   private static final int READY = 1, OVERRUN = 2, EMPTY = 0x60;
 
   /** Bits of the modem control. */
-  private static final int OUT2 = 8, LOOP = 0x10;
+  private static final int RTS = 2, OUT2 = 8, LOOP = 0x10;
 
   /** CTS, DSR and DCD of the terminal. */
   private static final int TERMINAL_LINES = 0xb0;
@@ -178,10 +178,13 @@ final class Uart implements PortDevice {
     return value;
   }
 
-  /** The terminal sends as much as there is room for: it waits, as with flow control. */
+  /**
+   * The terminal sends as much as there is room for, while it is asked to send: a driver that looks for the port and resets it must not lose
+   * what was typed early.
+   */
   private void refill() {
     int room = hasFifo() ? FIFO : 1;
-    while ((modemControl & LOOP) == 0 && receivedCount < room && !typed.isEmpty()) {
+    while ((modemControl & (LOOP | RTS)) == RTS && receivedCount < room && !typed.isEmpty()) {
       byte[] first = typed.peek();
       received[receivedCount++] = first[typedAt++] & 0xff;
       if (typedAt == first.length) {

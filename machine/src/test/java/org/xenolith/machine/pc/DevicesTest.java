@@ -66,11 +66,12 @@ class DevicesTest {
   @Test
   void whatIsTypedArrivesInOrderHoweverLong() {
     pc.programPin(4, 0x34);
-    pc.out(0x3fa, 0xc7);
-    pc.out(0x3fc, 8);
     pc.out(0x3f9, 1);
     String text = "The quick brown fox jumps over the lazy dog";
     pc.uart.type(ascii(text));
+    pc.out(0x3fa, 0xc7);
+    assertThat(pc.in(0x3fd) & 1).isZero();
+    pc.out(0x3fc, 0xb);
     assertThat(pc.taken()).containsExactly(0x34);
     assertThat(pc.in(0x3fa)).isEqualTo(0xc4);
     StringBuilder read = new StringBuilder();

@@ -202,6 +202,7 @@ class PcMachineTest {
   @Test
   void whatIsTypedReachesTheSerialPort() {
     try (PcGuest guest = new PcGuest()) {
+      guest.out(Uart.PORTS + 4, 1, 3);
       Label wait = guest.a.here();
       // Until data is ready: test al, 1
       guest.in(Uart.PORTS + 5).raw(0xa8, 0x01).a.jcc(Assembler.E, wait);
