@@ -48,8 +48,8 @@ final class BootOptions {
       names = "--engine",
       paramLabel = "ENGINE",
       defaultValue = "auto",
-      description = "translator (x86-64 Linux hosts), interpreter, auto (the faster one that this host can run), or lockstep: both, compared "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "translator (x86-64 Linux hosts), interpreter, auto (the faster one that this host can run), or lockstep: both, "
+          + "compared (default: ${DEFAULT-VALUE}).")
   Engine engine;
 
   @Option(
@@ -199,7 +199,8 @@ final class BootOptions {
     try {
       return gdb == null ? null : GdbAddress.parse(gdb);
     } catch (IllegalArgumentException e) {
-      throw CommandFailure.unusable("--gdb " + gdb + ": " + e.getMessage(), "give a port of this host, or the path of a Unix socket to make");
+      throw CommandFailure.unusable("--gdb " + gdb + ": " + e.getMessage(),
+          "give a port of this host, or the path of a Unix socket to make");
     }
   }
 

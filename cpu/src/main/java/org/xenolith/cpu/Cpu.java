@@ -547,8 +547,8 @@ public final class Cpu {
 
   /** Whether memory that is not the operand of an instruction is its stack. */
   /**
-   * Forgets debug traps that wait behind the instruction with which the guest was left: they struck where that led to, and whoever owns that
-   * place has taken them.
+   * Forgets debug traps that wait behind the instruction with which the guest was left: they struck where that led to, and whoever owns
+   * that place has taken them.
    */
   public void forgetTraps() {
     debugging.drop();

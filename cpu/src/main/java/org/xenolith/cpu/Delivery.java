@@ -1,9 +1,9 @@
 package org.xenolith.cpu;
 
 /**
- * Delivers events through the interrupt descriptor table of a processor that owns privilege level 0. Whoever answers an {@link Exit} calls it;
- * the processor must be at an instruction boundary, that is not inside {@link Cpu#run}. An event that was delivered counts 1 on the clock,
- * and so does each fault on the way of one.
+ * Delivers events through the interrupt descriptor table of a processor that owns privilege level 0. Whoever answers an {@link Exit} calls
+ * it; the processor must be at an instruction boundary, that is not inside {@link Cpu#run}. An event that was delivered counts 1 on the
+ * clock, and so does each fault on the way of one.
  *
  * <p>Every method returns false where the processor shuts down (a fault while a double fault is delivered); it then stays as it was. What
  * is not implemented on the way (task gates) is the {@link Exit} of the next run.

@@ -8,7 +8,10 @@ public final class Fault extends RuntimeException {
   public static final int DE = 0, DB = 1, NMI = 2, BP = 3, OF = 4, BR = 5, UD = 6, NM = 7, DF = 8, TS = 10, NP = 11, SS = 12, GP = 13;
   public static final int PF = 14, MF = 16, AC = 17, MC = 18, XM = 19;
 
-  /** No fault of the guest's: the instruction, of which nothing has happened, is to be run again alone ({@link Cpu#aboutToAccessDevice}). */
+  /**
+   * No fault of the guest's: the instruction, of which nothing has happened, is to be run again alone ({@link
+   * Cpu#aboutToAccessDevice}).
+   */
   static final int RESTART = -1;
 
   /** The error code of vectors that have none. */

@@ -620,8 +620,8 @@ public final class Mmu {
   // ---- Descriptor tables and task state segments ----
 
   /**
-   * Reads like {@link #read} as the processor does for itself: a supervisor's access whatever the privilege level, to which AC does not open
-   * user pages (AMD64 APM volume 2, section 5.6.6).
+   * Reads like {@link #read} as the processor does for itself: a supervisor's access whatever the privilege level, to which AC does not
+   * open user pages (AMD64 APM volume 2, section 5.6.6).
    */
   long readSystem(long va, int size) {
     int level = cpu.cpl;

@@ -146,7 +146,10 @@ final class Stack {
     c.setRflags(flags(c, value, i.width));
   }
 
-  /** RFLAGS after POPF and IRET have popped a value. What they may change: IF by IOPL, IOPL at privilege 0 only, the upper half by 32 and 64 bits only; RF becomes 0. */
+  /**
+   * RFLAGS after POPF and IRET have popped a value. What they may change: IF by IOPL, IOPL at privilege 0 only, the upper half by 32 and
+   * 64 bits only; RF becomes 0.
+   */
   static long flags(Cpu c, long value, int width) {
     int mayChange = Cpu.ARITHMETIC | Cpu.TF | Cpu.DF | Cpu.NT | Cpu.AC | Cpu.ID;
     if (c.cpl <= (c.eflags & Cpu.IOPL) >>> 12) {

@@ -4,8 +4,8 @@ import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
 
 /**
- * SYSCALL, SYSENTER, their returns, and SWAPGS (AMD64 APM volume 2, chapter 6; volume 3). Where a hypervisor owns privilege level 0 the calls
- * are exits.
+ * SYSCALL, SYSENTER, their returns, and SWAPGS (AMD64 APM volume 2, chapter 6; volume 3). Where a hypervisor owns privilege level 0 the
+ * calls are exits.
  */
 final class SystemCalls {
   private static final Exit SYSCALL = new Exit.Syscall();

@@ -1,8 +1,6 @@
 package org.xenolith.cpu;
 
-import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
-import org.xenolith.isa.OperandKind;
 
 /** Instructions that touch the system: software interrupts, the clock, CPUID, flags, and what only privilege level 0 may. */
 final class SystemOps {

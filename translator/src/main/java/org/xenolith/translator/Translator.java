@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Set;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.CodeCache;
-import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.ProcessorModel;

@@ -6,8 +6,8 @@ import java.util.List;
 import org.xenolith.cpu.GuestMemory;
 
 /**
- * Puts tables into memory: the root pointer at the start of an area, then one table after another, at last the extended root table that names
- * them (sections 5.2.5 and 5.2.8). The area is memory that the guest is told to leave alone.
+ * Puts tables into memory: the root pointer at the start of an area, then one table after another, at last the extended root table that
+ * names them (sections 5.2.5 and 5.2.8). The area is memory that the guest is told to leave alone.
  */
 public final class AcpiTables {
   /** The guest's memory, by physical address. */

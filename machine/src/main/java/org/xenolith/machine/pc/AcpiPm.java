@@ -8,8 +8,8 @@ import org.xenolith.machine.Ports;
 import org.xenolith.machine.RunOutcome;
 
 /**
- * The fixed power-management hardware (ACPI specification 6.5, section 4.8): event and control registers, always in ACPI mode, and the timer
- * of 32 bits. Sleep type {@link #OFF} ends the run; there is no other.
+ * The fixed power-management hardware (ACPI specification 6.5, section 4.8): event and control registers, always in ACPI mode, and the
+ * timer of 32 bits. Sleep type {@link #OFF} ends the run; there is no other.
  */
 final class AcpiPm implements PortDevice {
   /** The first port: event status and enable, at + 4 control, at + 8 the timer. */

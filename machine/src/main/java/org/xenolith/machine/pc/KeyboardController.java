@@ -5,8 +5,8 @@ import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
- * The 8042 of a PC to which neither keyboard nor mouse is attached: it answers its own commands, passes bytes on into nowhere, and resets the
- * machine. Source: IBM PS/2 technical reference, "Keyboard and Auxiliary Device Controller".
+ * The 8042 of a PC to which neither keyboard nor mouse is attached: it answers its own commands, passes bytes on into nowhere, and resets
+ * the machine. Source: IBM PS/2 technical reference, "Keyboard and Auxiliary Device Controller".
  */
 final class KeyboardController implements PortDevice {
   private static final int DATA = 0x60, COMMAND = 0x64;

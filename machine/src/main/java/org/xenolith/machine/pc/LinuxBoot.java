@@ -9,8 +9,8 @@ import org.xenolith.image.KernelImage;
 import org.xenolith.image.Segment;
 
 /**
- * Starts a Linux kernel by its 64-bit boot protocol (Linux, Documentation/x86/boot.rst and zero-page.rst): the unpacked kernel lies where its
- * program headers say, as after its own decompressor, and begins at the ELF entry (startup_64) in long mode with everything below 4 GiB
+ * Starts a Linux kernel by its 64-bit boot protocol (Linux, Documentation/x86/boot.rst and zero-page.rst): the unpacked kernel lies where
+ * its program headers say, as after its own decompressor, and begins at the ELF entry (startup_64) in long mode with everything below 4 GiB
  * mapped onto itself. So do virtual machine monitors without firmware.
  */
 final class LinuxBoot {

@@ -47,7 +47,8 @@ final class Loading {
   static long highest(MemoryMap map, long limit, long bottom, long size, String what) {
     long pa = Math.min(map.below4G(), limit) - size & -PAGE;
     if (pa < bottom) {
-      throw new ImageException("no memory for %s of %d KiB beside the kernel".formatted(what, size >> 10), "give it more memory (--memory)");
+      throw new ImageException("no memory for %s of %d KiB beside the kernel".formatted(what, size >> 10),
+          "give it more memory (--memory)");
     }
     return pa;
   }

@@ -4,8 +4,9 @@ import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
- * The two 8259A interrupt controllers of a PC, the second at input 2 of the first, with the edge/level control registers of its south bridge.
- * Source: Intel 8259A data sheet; 82371SB (PIIX3) data sheet, section 2.5.8, for ports 4D0h and 4D1h, which replace bit LTIM of ICW1.
+ * The two 8259A interrupt controllers of a PC, the second at input 2 of the first, with the edge/level control registers of its south
+ * bridge. Source: Intel 8259A data sheet; 82371SB (PIIX3) data sheet, section 2.5.8, for ports 4D0h and 4D1h, which replace bit LTIM of
+ * ICW1.
  */
 final class Pic implements PortDevice {
   /** Who is told of the first one's output. */

@@ -7,8 +7,8 @@ import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
- * What test kernels find beside the {@link DebugExit} (QEMU's pc-testdev): a port for each interrupt line, ports that keep what is written to
- * them, and a little memory that is reached over the bus, as devices are.
+ * What test kernels find beside the {@link DebugExit} (QEMU's pc-testdev): a port for each interrupt line, ports that keep what is written
+ * to them, and a little memory that is reached over the bus, as devices are.
  */
 final class TestDevice implements PortDevice {
   /** The port of line 0, and how many lines there are: those of the ISA bus, and the further pins of the I/O APIC. */

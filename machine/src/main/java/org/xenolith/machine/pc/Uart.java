@@ -179,8 +179,8 @@ final class Uart implements PortDevice {
   }
 
   /**
-   * The terminal sends as much as there is room for, while it is asked to send: a driver that looks for the port and resets it must not lose
-   * what was typed early.
+   * The terminal sends as much as there is room for, while it is asked to send: a driver that looks for the port and resets it must not
+   * lose what was typed early.
    */
   private void refill() {
     int room = hasFifo() ? FIFO : 1;

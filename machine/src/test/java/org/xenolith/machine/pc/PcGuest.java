@@ -81,7 +81,8 @@ final class PcGuest implements AutoCloseable {
   }
 
   RunOutcome run(KernelImage image, long limit) {
-    PcMachine.Setup setup = new PcMachine.Setup(image, "module".getBytes(StandardCharsets.US_ASCII), "hello", MEMORY, processors, true, true);
+    PcMachine.Setup setup = new PcMachine.Setup(image, "module".getBytes(StandardCharsets.US_ASCII), "hello", MEMORY, processors, true,
+        true);
     machine = new PcMachine(setup, (bytes, length) -> printed.write(bytes, 0, length));
     return machine.run(limit);
   }
@@ -111,7 +112,8 @@ final class PcGuest implements AutoCloseable {
     elf.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1}).position(16);
     elf.putShort((short) 2).putShort((short) 62).putInt(1).putLong(CODE).putLong(64).putLong(0).putInt(0);
     elf.putShort((short) 64).putShort((short) 56).putShort((short) 1).putShort((short) 64).putShort((short) 0).putShort((short) 0);
-    elf.putInt(1).putInt(7).putLong(0x1000).putLong(0xffff_ffff_8000_0000L).putLong(CODE).putLong(code.length).putLong(0x1000 + code.length);
+    elf.putInt(1).putInt(7).putLong(0x1000).putLong(0xffff_ffff_8000_0000L).putLong(CODE).putLong(code.length);
+    elf.putLong(0x1000 + code.length);
     elf.putLong(0x1000);
     elf.position(0x1000);
     elf.put(code);

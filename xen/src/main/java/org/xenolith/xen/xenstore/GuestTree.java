@@ -12,7 +12,8 @@ import java.util.List;
  * @param vcpus all of which are online
  */
 public record GuestTree(
-    int domid, String type, String name, String uuid, long memoryKib, int vcpus, long storeMfn, int storePort, long consoleMfn, int consolePort) {
+    int domid, String type, String name, String uuid, long memoryKib, int vcpus, long storeMfn, int storePort, long consoleMfn,
+    int consolePort) {
   /** Writes it. */
   public void write(XenStore store) {
     List<Permission> closed = List.of(new Permission(0, Permission.NONE));
