@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.TestDomain;
 import org.xenolith.xen.event.EventChannels;
-import org.xenolith.xen.GuestFrames;
 
 class PvConsoleTest {
   private static final long MFN = 30, PAGE = MFN << 12;

@@ -8,9 +8,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.GuestFrames;
 import org.xenolith.xen.TestDomain;
 import org.xenolith.xen.event.EventChannels;
-import org.xenolith.xen.GuestFrames;
 
 /** A guest that talks to the store over its ring. */
 final class StoreClient {
