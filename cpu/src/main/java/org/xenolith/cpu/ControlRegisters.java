@@ -96,7 +96,8 @@ final class ControlRegisters {
     }
     c.efer = efer;
     c.cr0 = cr0;
-    if ((changed & (Cpu.CR0_PE | Cpu.CR0_PG | Cpu.CR0_WP)) != 0) {
+    // WP chooses another set of TLB entries.
+    if ((changed & (Cpu.CR0_PE | Cpu.CR0_PG)) != 0) {
       c.mmu.flushAll();
     }
     c.refresh();

@@ -188,6 +188,22 @@ class ControlRegistersTest {
   }
 
   @Test
+  void writeProtectionHoldsAtOnceAndForgetsNothing() {
+    cpu.r[Cpu.RSI] = Machine.DATA;
+    machine.map(Machine.DATA, Machine.DATA | Machine.FLAGS & ~Mmu.WRITABLE);
+    String store = "48 89 06"; // mov [rsi],rax
+    for (int n = 0; n < 3; n++) {
+      takes(TO_CR0, cpu.cr0 & ~Cpu.CR0_WP);
+      takes(store, 77 + n);
+      assertThat(machine.memory.readLong(Machine.DATA)).isEqualTo(77 + n);
+      takes(TO_CR0, cpu.cr0 | Cpu.CR0_WP);
+      cpu.rip = Machine.CODE;
+      assertThat(machine.code(store).fault()).isEqualTo(new Exit.Exception(Fault.PF, Fault.PF_PRESENT | Fault.PF_WRITE, Machine.DATA));
+    }
+    assertThat(cpu.mmu.flushes).isZero();
+  }
+
+  @Test
   void theTaskSwitchedFlagIsClearedByClts() {
     cpu.cr0 |= Cpu.CR0_TS;
     takes("0f 06", 0);
