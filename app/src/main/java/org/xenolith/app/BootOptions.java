@@ -1,6 +1,7 @@
 package org.xenolith.app;
 
 import java.nio.file.Path;
+import org.xenolith.image.KernelImage;
 import org.xenolith.insight.gdb.GdbAddress;
 import org.xenolith.machine.pc.PcMachine;
 import org.xenolith.xen.pv.PvMachine;
@@ -63,7 +64,8 @@ final class BootOptions {
       names = "--append",
       paramLabel = "STRING",
       defaultValue = "",
-      description = "Added to the kernel's command line, which begins \"" + PV_CONSOLE + "\", on a plain PC \"" + PC_CONSOLE + "\".")
+      description = "Added to the kernel's command line, which begins \"" + PV_CONSOLE + "\", on a plain PC \"" + PC_CONSOLE
+          + "\", and for a Multiboot kernel with nothing.")
   String append;
 
   @Option(
@@ -153,9 +155,13 @@ final class BootOptions {
   /** What the domain is called in the store. */
   String domainName = "guest";
 
-  String commandLine() {
+  /** The command line of a kernel. One with a Multiboot header is not Linux, and knows no console. */
+  String commandLine(KernelImage image) {
     if (exactCommandLine != null) {
       return exactCommandLine;
+    }
+    if (mode == Mode.bare && PcMachine.startsByMultiboot(image)) {
+      return append.strip();
     }
     String console = mode == Mode.bare ? PC_CONSOLE : PV_CONSOLE;
     return append.isBlank() ? console : console + " " + append.strip();

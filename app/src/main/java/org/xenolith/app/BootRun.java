@@ -146,7 +146,7 @@ final class BootRun {
     BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
     return new XenMachine.Setup(
-        plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown,
+        plan.image(), plan.initrd(), options.commandLine(plan.image()), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown,
         options.domainName);
   }
 
@@ -154,7 +154,8 @@ final class BootRun {
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
     PcMachine.Setup setup =
         new PcMachine.Setup(
-            plan.image(), plan.initrd(), options.commandLine(), options.memoryBytes, options.vcpus, stopOnUnknown, options.debugExit);
+            plan.image(), plan.initrd(), options.commandLine(plan.image()), options.memoryBytes, options.vcpus, stopOnUnknown,
+            options.debugExit);
     return new PcMachine(setup, session::printed);
   }
 
@@ -191,7 +192,7 @@ final class BootRun {
     String asked = session.reasonToEnd();
     return new RunReport(
         Version.current(),
-        new RunReport.Guest(options.mode.name(), options.memoryBytes, options.vcpus, options.seed, options.commandLine()),
+        new RunReport.Guest(options.mode.name(), options.memoryBytes, options.vcpus, options.seed, options.commandLine(plan.image())),
         engine.name().toLowerCase(Locale.ROOT),
         new RunReport.Kernel(image.path(), image.buildId().orElse(""), image.release().orElse("")),
         outcome,

@@ -110,7 +110,7 @@ public final class PcMachine extends Computer {
       processors[0].apic.virtualWire();
       long acpiRoot = Firmware.write(memory, processors.length);
       Cpu cpu = processors[0].cpu;
-      if (Multiboot.is(setup.image())) {
+      if (startsByMultiboot(setup.image())) {
         Multiboot.load(memory, map, cpu, setup.image(), setup.initrd(), setup.commandLine());
       } else {
         LinuxBoot.load(memory, map, cpu, setup.image(), setup.initrd(), setup.commandLine(), acpiRoot);
@@ -158,6 +158,11 @@ public final class PcMachine extends Computer {
         }
       }
     };
+  }
+
+  /** Whether a kernel is started by Multiboot; all others are started as Linux is. */
+  public static boolean startsByMultiboot(KernelImage image) {
+    return Multiboot.is(image);
   }
 
   // ---- Running ----
