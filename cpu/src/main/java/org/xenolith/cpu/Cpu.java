@@ -207,8 +207,11 @@ public final class Cpu {
   /** Breakpoints in the debug registers. */
   final Debugging debugging = new Debugging(this);
 
-  /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer. */
+  /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer, a count of branches. */
   private boolean stepping;
+
+  /** A performance counter counts branches. */
+  private boolean countsBranches;
 
   /** A debugger's breakpoints, or null. */
   private Breakpoints breakpoints;
@@ -580,9 +583,13 @@ public final class Cpu {
       tracer.before(this, i);
     }
     boolean single = (eflags & TF) != 0;
+    boolean inUserMode = userMode;
     int held = shadow;
     shadow = NO_SHADOW;
     runBlock(b, 1);
+    if (countsBranches) {
+      msrs.counters().retired(i, inUserMode);
+    }
     if (resumed && i.mnemonic != Mnemonic.IRET) {
       eflags &= ~RF;
     }
@@ -1010,7 +1017,8 @@ public final class Cpu {
 
   private void refreshStepping() {
     boolean was = stepping;
-    stepping = tracer != null || debugging.breaking || debugging.watching || (eflags & (TF | RF)) != 0;
+    countsBranches = msrs.counters().wantBranches();
+    stepping = tracer != null || debugging.breaking || debugging.watching || countsBranches || (eflags & (TF | RF)) != 0;
     if (stepping != was) {
       stop = true;
     }

@@ -83,11 +83,13 @@ public final class Delivery {
     } else if (source == Source.INSTRUCTION) {
       flags &= ~Cpu.RF;
     }
+    boolean inUserMode = cpu.userMode;
     stack.begin();
     while (true) {
       cpu.clock.now++;
       try {
         gate.enter(vector, source == Source.INSTRUCTION, errorCode, cpu.rip + length, flags);
+        cpu.msrs.counters().branched(inUserMode);
         return true;
       } catch (Fault fault) {
         stack.restore();

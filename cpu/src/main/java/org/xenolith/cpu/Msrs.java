@@ -354,7 +354,8 @@ public final class Msrs {
         if ((at = variableRange(msr)) >= 0) {
           return when(setVariableRange(at, v));
         } else if ((at = bank(msr)) >= 0) {
-          // Software may clear a bank's status; it may set it only where HWCR allows (AMD64 APM volume 2, 9.3.2).
+          // Software may clear a bank's status; it may set it only where HWCR allows (AMD64 APM volume 2, 9.3.2). Its control has a bit
+          // for each kind of error, and any of them may be clear (Linux, __mcheck_cpu_apply_quirks, for bank 4 of this family).
           if ((msr & 3) == 1 && v != 0 && (hwcr & STATUS_WRITE) == 0) {
             return ABSENT;
           }

@@ -13,6 +13,7 @@ class PerformanceCountersTest {
   private final Machine machine = new Machine().privilege(0);
   private final Cpu cpu = machine.cpu;
   private int overflows;
+  private long overflowedAt;
 
   @BeforeEach
   void platform() {
@@ -22,6 +23,7 @@ class PerformanceCountersTest {
       @Override
       public void counterOverflow() {
         overflows++;
+        overflowedAt = machine.clock.now;
       }
     };
     machine.code("90".repeat(100));
@@ -81,9 +83,69 @@ class PerformanceCountersTest {
   @Test
   void eventsThatAreNotCountedAreUnknown() {
     cpu.r[Cpu.RCX] = PerformanceCounters.SELECT;
-    cpu.r[Cpu.RAX] = ENABLE | USER | 0xc2;
+    cpu.r[Cpu.RAX] = ENABLE | USER | 0xc4;
     cpu.r[Cpu.RDX] = 0;
     machine.code("0f 30");
     assertThat(machine.run(1)).isInstanceOf(Exit.Unimplemented.class);
+    cpu.r[Cpu.RAX] = ENABLE | USER | 1 << 18 | 0xc0;
+    assertThat(machine.run(1)).isInstanceOf(Exit.Unimplemented.class);
+  }
+
+  @Test
+  void countClocksWithAsManyEventsAsTheThreshold() {
+    long invert = 1 << 23;
+    long instructions = ENABLE | SYSTEM | 0xc0;
+    cpu.msrs.write(PerformanceCounters.SELECT, instructions | 1 << 24);
+    cpu.msrs.write(PerformanceCounters.SELECT + 1, instructions | 2 << 24);
+    cpu.msrs.write(PerformanceCounters.SELECT + 2, instructions | 2 << 24 | invert);
+    cpu.msrs.write(PerformanceCounters.SELECT + 3, instructions | 1 << 24 | invert);
+    machine.step(10);
+    assertThat(new long[] {read(0), read(1), read(2), read(3)}).containsExactly(10, 0, 10, 0);
+  }
+
+  @Test
+  void countBranchesOneByOneWhateverTheEngine() {
+    int[] blocks = new int[1];
+    cpu.engine = (c, b, until) -> {
+      blocks[0]++;
+      return false;
+    };
+    cpu.r[Cpu.RCX] = 10;
+    // 1: nop; loop 1b; jmp +0; call +0; cmp eax, eax; jne +0
+    machine.code("90 e2 fd eb 00 e8 00 00 00 00 39 c0 75 00" + "90".repeat(20));
+    cpu.msrs.write(PerformanceCounters.SELECT, ENABLE | SYSTEM | 0xc2);
+    cpu.msrs.write(PerformanceCounters.SELECT + 1, ENABLE | USER | 0xc2);
+    cpu.msrs.write(PerformanceCounters.SELECT + 2, ENABLE | USER | SYSTEM | 0xc3);
+    machine.step(30);
+    assertThat(read(0)).isEqualTo(13);
+    assertThat(read(1)).isZero();
+    assertThat(read(2)).isZero();
+    cpu.cpl = 3;
+    cpu.rip = Machine.CODE;
+    cpu.r[Cpu.RCX] = 5;
+    machine.step(30);
+    assertThat(read(0)).isEqualTo(13);
+    assertThat(read(1)).isEqualTo(8);
+    assertThat(blocks[0]).isZero();
+    cpu.msrs.write(PerformanceCounters.SELECT, 0);
+    cpu.msrs.write(PerformanceCounters.SELECT + 1, 0);
+    cpu.rip = Machine.CODE;
+    cpu.r[Cpu.RCX] = 5;
+    machine.step(13);
+    assertThat(read(0)).isEqualTo(13);
+    assertThat(read(1)).isEqualTo(8);
+    assertThat(blocks[0]).isPositive();
+  }
+
+  @Test
+  void interruptAtTheBranchThatOverflows() {
+    cpu.r[Cpu.RCX] = 100;
+    machine.code("90 90 90 e2 fb" + "90".repeat(20));
+    cpu.msrs.write(PerformanceCounters.COUNTER, (1L << 48) - 3);
+    cpu.msrs.write(PerformanceCounters.SELECT, ENABLE | INTERRUPT | SYSTEM | 0xc2);
+    while (overflows == 0) {
+      cpu.run(1000);
+    }
+    assertThat(overflowedAt).isEqualTo(12);
   }
 }
