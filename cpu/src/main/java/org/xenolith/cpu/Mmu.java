@@ -37,10 +37,15 @@ public final class Mmu {
   private static final class TlbSet {
     static final int TABLE = 16 * ENTRIES;
 
+    /** Up to so many entries are cleared one by one. */
+    private static final int FEW = 64;
+
     long key = -1;
 
-    /** Whether there may be entries: what is flushed often must cost little when there are none. */
-    boolean filled = true;
+    /** Where in the tables the entries were made since all were cleared, and how many: {@link #FEW} plus 1 for too many to remember. */
+    private final int[] made = new int[FEW];
+
+    private int count;
 
     /** Freed by the garbage collector when the processor is. */
     final MemorySegment tables = Arena.ofAuto().allocate(3 * TABLE, GuestMemory.FRAME_SIZE);
@@ -56,20 +61,56 @@ public final class Mmu {
     long huge;
 
     TlbSet() {
-      clear();
+      clearAll();
     }
 
+    /** Whether there may be entries. */
+    boolean filled() {
+      return count != 0;
+    }
+
+    /** A guest may flush after every few accesses, by CR4.PGE for one: that must cost little. */
     void clear() {
-      if (!filled) {
+      if (count == 0) {
         return;
       }
-      filled = false;
+      if (count > FEW) {
+        clearAll();
+      } else {
+        for (int n = 0; n < count; n++) {
+          put(made[n], empty(made[n] % TABLE), 0);
+        }
+      }
+      count = 0;
+      Arrays.fill(large, 0);
+      huge = 0;
+    }
+
+    private void clearAll() {
       tables.fill((byte) 0);
       for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
         Host.putLong(read + ix, empty(0));
       }
-      Arrays.fill(large, 0);
-      huge = 0;
+    }
+
+    /**
+     * Makes an entry.
+     *
+     * @param table {@link #read}, {@link #write} or {@link #fetch}
+     */
+    void enter(long table, long va, long host) {
+      int offset = (int) (table - read) + index(va);
+      if (count < FEW) {
+        made[count++] = offset;
+      } else {
+        count = FEW + 1;
+      }
+      put(offset, va & PAGE, host);
+    }
+
+    private void put(int offset, long tag, long host) {
+      Host.putLong(read + offset, tag);
+      Host.putLong(read + offset + 8, host);
     }
 
     private static int region(long va) {
@@ -299,7 +340,7 @@ public final class Mmu {
     int ix = index(va);
     long page = va & PAGE;
     for (TlbSet set : sets) {
-      if (!set.filled || set.key == -1) {
+      if (!set.filled() || set.key == -1) {
         continue;
       }
       int shift = set.pageShift(va);
@@ -333,7 +374,7 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      for (int ix = 0; set.filled && set.key != -1 && ix < TlbSet.TABLE; ix += 16) {
+      for (int ix = 0; set.filled() && set.key != -1 && ix < TlbSet.TABLE; ix += 16) {
         long entry = set.write + ix;
         if (Host.getLong(entry + 8) == host) {
           Host.putLong(entry, empty(ix));
@@ -738,26 +779,23 @@ public final class Mmu {
       }
       return pa;
     }
-    int ix = index(va);
-    long page = va & PAGE;
     long host = memory.host(pa & PAGE);
-    current.filled = true;
     if (walk.pageShift != GuestMemory.FRAME_SHIFT) {
       current.enterLarge(va, walk.pageShift);
     }
     if (access == FETCH) {
-      enter(current.fetch + ix, page, host);
+      current.enter(current.fetch, va, host);
       return pa;
     }
     if (walk.readable) {
-      enter(current.read + ix, page, host);
+      current.enter(current.read, va, host);
     }
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
     if (walk.writable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
-      enter(current.write + ix, page, host);
+      current.enter(current.write, va, host);
     }
     return pa;
   }
@@ -779,10 +817,5 @@ public final class Mmu {
   /** Page-table entries read by walks, those of the second stage included. */
   long walkReferences() {
     return walk.references;
-  }
-
-  private static void enter(long entry, long page, long host) {
-    Host.putLong(entry, page);
-    Host.putLong(entry + 8, host);
   }
 }

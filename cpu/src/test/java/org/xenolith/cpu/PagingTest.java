@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Page walks, the faults they end in, and what the TLB keeps. */
 class PagingTest {
@@ -155,6 +157,26 @@ class PagingTest {
     cpu.rip = Machine.CODE;
     machine.step(1);
     assertThat(cpu.r[Cpu.RAX]).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 31, 32, 33, 100, 300})
+  void aFlushForgetsFewTranslationsAsWellAsMany(int pages) {
+    machine.code(LOAD);
+    for (int round = 1; round <= 3; round++) {
+      long shift = 0x1000L * round;
+      machine.memory.writeLong(VA + 0x1000L * (pages - 1) + shift, round);
+      for (int n = 0; n < pages; n++) {
+        machine.memory.writeLong(Machine.entry(VA + 0x1000L * n), VA + 0x1000L * n + shift | Machine.FLAGS);
+      }
+      cpu.mmu.flushAll();
+      for (int n = 0; n < pages; n++) {
+        cpu.r[Cpu.RSI] = VA + 0x1000L * n;
+        cpu.rip = Machine.CODE;
+        machine.step(1);
+      }
+      assertThat(cpu.r[Cpu.RAX]).isEqualTo(round);
+    }
   }
 
   @Test
