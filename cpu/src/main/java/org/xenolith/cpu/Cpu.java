@@ -685,8 +685,13 @@ public final class Cpu {
 
   /** A startup interprocessor interrupt: real mode at {@code vector << 12}. */
   public void startup(int vector) {
-    Segments.setReal(this, Instruction.CS, vector << 8);
-    rip = 0;
+    enterReal(vector << 8, 0);
+  }
+
+  /** Goes on in real mode, in which the processor must be, at {@code segment:offset}. Not to be called inside {@link #run}. */
+  public void enterReal(int segment, int offset) {
+    Segments.setReal(this, Instruction.CS, segment);
+    rip = offset;
   }
 
   /**

@@ -267,17 +267,32 @@ public class Processor implements Scheduler.Runner, Platform {
 
   // ---- INIT and startup ----
 
+  /** Its INIT pin: what it does takes effect behind the current instruction. */
+  public final void init() {
+    initialise = true;
+    if (inside) {
+      touched();
+    } else {
+      initialise();
+    }
+  }
+
   private void initialise() {
     initialise = false;
-    if (id == 0) {
-      // The boot processor would go to the firmware, which finds no reason to do anything but start the machine anew.
-      board.ending().end(RunOutcome.Kind.REBOOT, "the guest reset its boot processor by INIT");
-      return;
-    }
     cpu.init();
     apic.init();
     initialised();
-    enter(State.WAITING);
+    if (id == 0) {
+      enter(State.RUNNING);
+      toFirmware();
+    } else {
+      enter(State.WAITING);
+    }
+  }
+
+  /** INIT sends the boot processor to the firmware. Where there is none the machine starts anew. */
+  protected void toFirmware() {
+    board.ending().end(RunOutcome.Kind.REBOOT, "the guest reset its boot processor by INIT");
   }
 
   /** It has been reset by INIT. */
@@ -304,12 +319,7 @@ public class Processor implements Scheduler.Runner, Platform {
 
     @Override
     public void init() {
-      initialise = true;
-      if (inside) {
-        touched();
-      } else {
-        initialise();
-      }
+      Processor.this.init();
     }
 
     @Override

@@ -20,7 +20,7 @@ final class Cmos implements PortDevice {
   static final int CENTURY = 0x32;
 
   private static final int SECONDS = 0, SECONDS_ALARM = 1, MINUTES = 2, MINUTES_ALARM = 3, HOURS = 4, HOURS_ALARM = 5, WEEKDAY = 6, DAY = 7,
-      MONTH = 8, YEAR = 9, A = 10, B = 11, C = 12, D = 13;
+      MONTH = 8, YEAR = 9, A = 10, B = 11, C = 12, D = 13, SHUTDOWN = 15;
 
   /** Bits of register B: no updates; interrupts periodic, alarm, at updates; binary; 24 hours. */
   private static final int SET = 0x80, PIE = 0x40, AIE = 0x20, UIE = 0x10, BINARY = 4, HOURS_24 = 2;
@@ -81,6 +81,13 @@ final class Cmos implements PortDevice {
     for (int n = 0; n < 3; n++) {
       memory[0x5b + n] = (int) (above4G >> 16 + 8 * n) & 0xff;
     }
+  }
+
+  /** Why the guest wants its boot processor reset (IBM PC AT technical reference, "Shutdown status byte"); 0 from then on. */
+  int takeShutdownCode() {
+    int code = memory[SHUTDOWN];
+    memory[SHUTDOWN] = 0;
+    return code;
   }
 
   @Override

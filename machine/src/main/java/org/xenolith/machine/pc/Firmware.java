@@ -1,5 +1,6 @@
 package org.xenolith.machine.pc;
 
+import java.util.HexFormat;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Msrs;
 import org.xenolith.machine.acpi.AcpiTables;
@@ -7,7 +8,10 @@ import org.xenolith.machine.acpi.Aml;
 import org.xenolith.machine.acpi.Fadt;
 import org.xenolith.machine.acpi.Madt;
 
-/** What a PC's firmware leaves: its data area, the ACPI tables, memory types. There is no code: a kernel is started by a loader. */
+/**
+ * What a PC's firmware leaves: its data area, the ACPI tables, memory types, and at its entry code that starts the machine anew. There is
+ * no other code: a kernel is started by a loader, and {@link WarmStart} does what INIT asks for.
+ */
 final class Firmware {
   /** Memory types, as in MTRRs. */
   private static final long UNCACHED = 0, WRITE_PROTECTED = 0x0505_0505_0505_0505L, WRITE_BACK = 0x0606_0606_0606_0606L;
@@ -16,6 +20,9 @@ final class Firmware {
   private static final int MTRR_DEFAULT = 0xc06;
 
   private static final int MTRR_VALID = 0x800;
+
+  /** mov dx, 0cf9h; mov al, 2; out dx, al; mov al, 6; out dx, al; hlt: to whom jumps here (Linux, machine_real_restart). */
+  private static final byte[] RESET = HexFormat.of().parseHex("baf90cb002eeb006eef4");
 
   private Firmware() {}
 
@@ -26,6 +33,7 @@ final class Firmware {
    */
   static long write(GuestMemory memory, int processors) {
     dataArea(memory);
+    memory.write(MemoryMap.ENTRY, RESET, 0, RESET.length);
     return tables(memory, processors);
   }
 
@@ -53,7 +61,7 @@ final class Firmware {
   private static final int[] FIXED_RANGES = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
   private static long tables(GuestMemory memory, int processors) {
-    AcpiTables tables = new AcpiTables(memory, MemoryMap.TABLES, MemoryMap.TABLES_END - MemoryMap.TABLES);
+    AcpiTables tables = new AcpiTables(memory, MemoryMap.TABLES, MemoryMap.ENTRY - MemoryMap.TABLES);
     long facs = tables.place(Fadt.facs());
     long dsdt = tables.place(devices());
     tables.add(Fadt.pc(dsdt, facs, AcpiPm.IRQ, AcpiPm.PORTS, Cmos.CENTURY, ResetPorts.CONTROL, ResetPorts.FULL_RESET));

@@ -1,12 +1,11 @@
 package org.xenolith.machine.pc;
 
-import org.xenolith.machine.Ending;
 import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
 
 /**
  * The 8042 of a PC to which neither keyboard nor mouse is attached: it answers its own commands, passes bytes on into nowhere, and resets
- * the machine. Source: IBM PS/2 technical reference, "Keyboard and Auxiliary Device Controller".
+ * the processors. Source: IBM PS/2 technical reference, "Keyboard and Auxiliary Device Controller".
  */
 final class KeyboardController implements PortDevice {
   private static final int DATA = 0x60, COMMAND = 0x64;
@@ -17,15 +16,15 @@ final class KeyboardController implements PortDevice {
   /** What port 60h's next byte is for. */
   private static final int NOBODY = 0;
 
-  private final Ending ending;
+  private final Resets resets;
   private final int[] memory = new int[32];
   private int status = SYSTEM;
   private int output;
   private int outputPort = 3;
   private int expects = NOBODY;
 
-  KeyboardController(Ending ending) {
-    this.ending = ending;
+  KeyboardController(Resets resets) {
+    this.resets = resets;
     // Both devices disabled.
     memory[0] = 0x34;
   }
@@ -75,7 +74,7 @@ final class KeyboardController implements PortDevice {
         } else if ((value & 0xe0) == 0x60) {
           expects = value;
         } else if (value >= 0xf0 && (value & 1) == 0) {
-          ResetPorts.reset(ending, "the keyboard controller");
+          resets.soft("the keyboard controller");
         }
       }
     }
@@ -89,7 +88,7 @@ final class KeyboardController implements PortDevice {
     } else if (command == 0xd1) {
       outputPort = value;
       if ((value & 1) == 0) {
-        ResetPorts.reset(ending, "the keyboard controller");
+        resets.soft("the keyboard controller");
       }
     } else if (command == 0xd2 || command == 0xd3) {
       answer(value);

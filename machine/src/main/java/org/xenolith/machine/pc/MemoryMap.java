@@ -24,8 +24,8 @@ final class MemoryMap {
   /** The firmware's data area, and the end of conventional memory. */
   static final long DATA_AREA = 0x9_fc00, LOW_END = 0xa_0000, DISPLAY_END = 0xc_0000;
 
-  /** The firmware's tables. */
-  static final long TABLES = 0xf_0000, TABLES_END = 0x10_0000;
+  /** The firmware's tables, and behind them its code's entry, where real mode's FFFF:0 and F000:FFF0 are. */
+  static final long TABLES = 0xf_0000, ENTRY = 0xf_fff0, TABLES_END = 0x10_0000;
 
   /** What lies above does so from 4 GiB on: devices are below. The first are the PCI bus's registers. */
   static final long HOLE = 0xc000_0000L, HOLE_END = 1L << 32;

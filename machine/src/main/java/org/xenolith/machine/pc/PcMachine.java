@@ -83,17 +83,24 @@ public final class PcMachine extends Computer {
       ApicBus apics = new ApicBus();
       Ports ports = new Ports(clock);
       IoApic ioApic = new IoApic(apics, ending);
+      Pic pic = new Pic(apics::external);
+      apics.external(pic::acknowledge);
       Board board = new Board(memory, new CodeCache(memory), clock, events, digest, ending, ports, bus(ioApic), apics);
       AmdModel model = new AmdModel(setup.processors());
+      IsaInterrupts interrupts = new IsaInterrupts(pic, ioApic);
+      Cmos cmos = new Cmos(clock, events, interrupts.line(8));
+      WarmStart warmStart = new WarmStart(ending, memory, ports, cmos);
       processors = new Processor[setup.processors()];
       for (int n = 0; n < processors.length; n++) {
-        processors[n] = new Processor(n, model, board);
+        processors[n] = new Processor(n, model, board) {
+          @Override
+          protected void toFirmware() {
+            warmStart.enter(cpu);
+          }
+        };
         processors[n].cpu.pauseEndsRun = processors.length > 1;
         Firmware.memoryTypes(processors[n].cpu.msrs, model.physicalBits());
       }
-      Pic pic = new Pic(apics::external);
-      apics.external(pic::acknowledge);
-      IsaInterrupts interrupts = new IsaInterrupts(pic, ioApic);
       uart = new Uart(interrupts.line(Uart.IRQ), (bytes, length) -> {
         digest.console(SERIAL, bytes, length);
         sink.write(bytes, length);
@@ -101,7 +108,10 @@ public final class PcMachine extends Computer {
           panic.printed(bytes[n]);
         }
       });
-      devices(ports, interrupts, pic, map);
+      cmos.memorySize(map.below4G(), map.above4G());
+      cmos.attach(ports);
+      warmStart.connect(List.of(processors));
+      devices(ports, interrupts, pic, warmStart);
       if (setup.debugExit()) {
         new DebugExit(ending).attach(ports);
         testDevice = new TestDevice(interrupts, ioApic);
@@ -122,16 +132,13 @@ public final class PcMachine extends Computer {
     }
   }
 
-  private void devices(Ports ports, IsaInterrupts interrupts, Pic pic, MemoryMap map) {
+  private void devices(Ports ports, IsaInterrupts interrupts, Pic pic, Resets resets) {
     pic.attach(ports);
     uart.attach(ports);
     new Pit(clock, events, interrupts.line(0)).attach(ports);
-    Cmos cmos = new Cmos(clock, events, interrupts.line(8));
-    cmos.memorySize(map.below4G(), map.above4G());
-    cmos.attach(ports);
     new AcpiPm(clock, events, interrupts.line(AcpiPm.IRQ), ending).attach(ports);
-    new ResetPorts(ending).attach(ports);
-    new KeyboardController(ending).attach(ports);
+    new ResetPorts(resets).attach(ports);
+    new KeyboardController(resets).attach(ports);
     new PciBus().attach(ports);
   }
 

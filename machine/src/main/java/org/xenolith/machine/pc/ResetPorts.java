@@ -1,9 +1,7 @@
 package org.xenolith.machine.pc;
 
-import org.xenolith.machine.Ending;
 import org.xenolith.machine.PortDevice;
 import org.xenolith.machine.Ports;
-import org.xenolith.machine.RunOutcome;
 
 /**
  * The ports of a PC that reset it: the chipset's reset control register (82371SB data sheet, section 2.5.10) and system control port A
@@ -15,12 +13,15 @@ final class ResetPorts implements PortDevice {
 
   private static final int PORT_A = 0x92;
 
-  private final Ending ending;
+  /** Bits of the reset control register: reset the system and not only the processors; do it, when this bit rises. */
+  private static final int SYSTEM = 2, RESET = 4;
+
+  private final Resets resets;
   private int control;
   private int portA = 2;
 
-  ResetPorts(Ending ending) {
-    this.ending = ending;
+  ResetPorts(Resets resets) {
+    this.resets = resets;
   }
 
   void attach(Ports ports) {
@@ -36,19 +37,19 @@ final class ResetPorts implements PortDevice {
   @Override
   public void out(int port, int size, int value) {
     if (port == CONTROL) {
-      if ((value & ~control & 4) != 0) {
-        reset(ending, "the reset control register");
-      }
+      boolean rises = (value & ~control & RESET) != 0;
       control = value & 0xe;
-    } else {
-      if ((value & ~portA & 1) != 0) {
-        reset(ending, "system control port A");
+      if (rises && (value & SYSTEM) != 0) {
+        resets.hard("the reset control register");
+      } else if (rises) {
+        resets.soft("the reset control register");
       }
+    } else {
+      boolean rises = (value & ~portA & 1) != 0;
       portA = value & 3;
+      if (rises) {
+        resets.soft("system control port A");
+      }
     }
-  }
-
-  static void reset(Ending ending, String by) {
-    ending.end(RunOutcome.Kind.REBOOT, "the guest asked for a reset by " + by);
   }
 }

@@ -178,22 +178,38 @@ class DevicesTest {
   @Test
   void theResetRegisterResetsOnARisingBit() {
     pc.out(0xcf9, 2);
-    assertThat(pc.ending.over()).isFalse();
+    assertThat(pc.reset).isEqualTo("none");
     pc.out(0xcf9, 6);
-    assertEnds(RunOutcome.Kind.REBOOT, "reset control register");
+    assertThat(pc.reset).isEqualTo("hard by the reset control register");
+    pc.out(0xcf9, 4);
+    assertThat(pc.reset).isEqualTo("hard by the reset control register");
+    pc.out(0xcf9, 0);
+    pc.out(0xcf9, 4);
+    assertThat(pc.reset).isEqualTo("soft by the reset control register");
   }
 
   @Test
   void theKeyboardControllerResets() {
+    pc.out(0x64, 0xd1);
+    pc.out(0x60, 3);
+    assertThat(pc.reset).isEqualTo("none");
+    pc.out(0x64, 0xd1);
+    pc.out(0x60, 2);
+    assertThat(pc.reset).isEqualTo("soft by the keyboard controller");
+    pc.reset = "none";
     pc.out(0x64, 0xfe);
-    assertEnds(RunOutcome.Kind.REBOOT, "keyboard controller");
+    assertThat(pc.reset).isEqualTo("soft by the keyboard controller");
   }
 
   @Test
-  void portNinetyTwoResets() {
+  void portNinetyTwoResetsOnARisingBitThatStaysSet() {
     assertThat(pc.in(0x92)).isEqualTo(2);
     pc.out(0x92, 3);
-    assertEnds(RunOutcome.Kind.REBOOT, "port A");
+    assertThat(pc.reset).isEqualTo("soft by system control port A");
+    assertThat(pc.in(0x92)).isEqualTo(3);
+    pc.reset = "none";
+    pc.out(0x92, 1);
+    assertThat(pc.reset).isEqualTo("none");
   }
 
   @Test

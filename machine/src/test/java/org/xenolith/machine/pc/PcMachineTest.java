@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import org.xenolith.isa.Assembler;
@@ -244,13 +248,99 @@ class PcMachineTest {
     }
   }
 
+  // ---- Resets ----
+
+  /** What asks for a reset of the processors: ports and values, -1 for the local APIC's INIT to itself. */
+  private static void reset(PcGuest guest, int... portsAndValues) {
+    for (int n = 0; n < portsAndValues.length; n += 2) {
+      if (portsAndValues[n] < 0) {
+        guest.apic(0x310, 0).apic(0x300, 0x4500);
+      } else {
+        guest.out(portsAndValues[n], 1, portsAndValues[n + 1]);
+      }
+    }
+    guest.raw(0xeb, 0xfe);
+  }
+
+  /** Has the boot processor go on in real mode at 800h:34h after INIT, with a shutdown code. */
+  private static void goesOn(PcGuest guest, int shutdownCode, int... code) {
+    guest.out(0x70, 1, 0x0f).out(0x71, 1, shutdownCode);
+    guest.a.mov(Assembler.RBX, 0x467).raw(0xc7, 0x03, 0x34, 0x00, 0x00, 0x08);
+    for (int n = 0; n < code.length; n++) {
+      guest.a.mov(Assembler.RBX, 0x8034 + n).raw(0xc6, 0x03, code[n]);
+    }
+  }
+
+  /** mov dx, 3f8h; mov al, 'w'; out dx, al; mov dx, 604h; mov ax, 3400h; out dx, ax; hlt. */
+  private static final int[] PRINT_AND_POWER_OFF =
+      {0xba, 0xf8, 0x03, 0xb0, 'w', 0xee, 0xba, 0x04, 0x06, 0xb8, 0x00, 0x34, 0xef, 0xf4};
+
+  private static Stream<Arguments> processorResets() {
+    return Stream.of(Arguments.of("system control port A", new int[] {0x92, 2, 0x92, 3}),
+        Arguments.of("the keyboard controller", new int[] {0x64, 0xfe}),
+        Arguments.of("the keyboard controller", new int[] {0x64, 0xd1, 0x60, 0x02}),
+        Arguments.of("the reset control register", new int[] {0xcf9, 0, 0xcf9, 4}),
+        Arguments.of("INIT of its boot processor", new int[] {-1, 0}));
+  }
+
+  @ParameterizedTest
+  @MethodSource("processorResets")
+  void aResetOfTheProcessorsStartsTheMachineAnew(String by, int[] portsAndValues) {
+    try (PcGuest guest = new PcGuest().processors(2)) {
+      reset(guest, portsAndValues);
+      assertThat(guest.run()).isEqualTo(new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reset by " + by));
+      assertThat(guest.machine().instructions()).isLessThan(30);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("processorResets")
+  void afterAResetOfTheProcessorsTheBootProcessorGoesOnWhereTheGuestSaid(String by, int[] portsAndValues) {
+    for (int code : new int[] {0x05, 0x0a}) {
+      try (PcGuest guest = new PcGuest().processors(2)) {
+        startSecond(guest, 0xf4, 0xeb, 0xfd);
+        guest.a.mov(Assembler.RAX, 0x1234);
+        guest.keep(3);
+        goesOn(guest, code, PRINT_AND_POWER_OFF);
+        reset(guest, portsAndValues);
+        assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+        assertThat(guest.printed()).isEqualTo("w");
+        assertThat(guest.word(3)).isEqualTo(0x1234);
+        // The chipset's line leads to every processor, the local APIC's message to one.
+        assertThat(guest.machine().state(1).equals("down")).isEqualTo(!by.startsWith("INIT"));
+      }
+    }
+  }
+
   @Test
-  void initOfTheBootProcessorIsAReset() {
+  void theShutdownCodeIsGoodForOneReset() {
     try (PcGuest guest = new PcGuest()) {
-      guest.apic(0x310, 0).apic(0x300, 0x4500).raw(0xeb, 0xfe);
+      // out 92h, 2; out 92h, 3 by real-mode code.
+      goesOn(guest, 0x0a, 0xb0, 2, 0xe6, 0x92, 0xb0, 3, 0xe6, 0x92, 0xf4);
+      reset(guest, 0x64, 0xfe);
+      assertThat(guest.run()).isEqualTo(new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reset by system control port A"));
+    }
+  }
+
+  @Test
+  void aShutdownCodeThatReturnsByAStackIsNamed() {
+    try (PcGuest guest = new PcGuest()) {
+      goesOn(guest, 0x09, PRINT_AND_POWER_OFF);
+      reset(guest, 0x64, 0xfe);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.UNIMPLEMENTED);
+      assertThat(outcome.reason()).contains("shutdown code 0x9");
+    }
+  }
+
+  @Test
+  void aJumpToTheFirmwareStartsTheMachineAnew() {
+    try (PcGuest guest = new PcGuest()) {
+      goesOn(guest, 0x0a, 0xea, 0x00, 0x00, 0xff, 0xff);
+      reset(guest, 0x64, 0xfe);
       RunOutcome outcome = guest.run();
       assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.REBOOT);
-      assertThat(guest.machine().instructions()).isLessThan(20);
+      assertThat(outcome.reason()).isEqualTo("the guest asked for a reset by the reset control register");
     }
   }
 

@@ -25,6 +25,9 @@ final class TestBench implements LocalApic.Core {
   final ByteArrayOutputStream printed = new ByteArrayOutputStream();
   final Uart uart = new Uart(interrupts.line(Uart.IRQ), (bytes, length) -> printed.write(bytes, 0, length));
 
+  /** The last reset that a device asked for. */
+  String reset = "none";
+
   /** Whether the processor's interrupt line is asserted. */
   boolean line;
 
@@ -37,8 +40,19 @@ final class TestBench implements LocalApic.Core {
     cmos.memorySize(512L << 20, 0);
     cmos.attach(ports);
     new AcpiPm(clock, events, interrupts.line(AcpiPm.IRQ), ending).attach(ports);
-    new ResetPorts(ending).attach(ports);
-    new KeyboardController(ending).attach(ports);
+    Resets resets = new Resets() {
+      @Override
+      public void hard(String by) {
+        reset = "hard by " + by;
+      }
+
+      @Override
+      public void soft(String by) {
+        reset = "soft by " + by;
+      }
+    };
+    new ResetPorts(resets).attach(ports);
+    new KeyboardController(resets).attach(ports);
     new PciBus().attach(ports);
     new DebugExit(ending).attach(ports);
     apic.write(LocalApic.DEFAULT_BASE + 0xf0, 4, 0x1ff);
