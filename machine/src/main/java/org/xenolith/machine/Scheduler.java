@@ -5,13 +5,16 @@ import java.util.function.BooleanSupplier;
 import org.xenolith.cpu.Clock;
 
 /**
- * Lets the processors of a machine take turns on one thread. A turn lasts {@link #QUANTUM} counts, or until its processor gives it up; who
- * is next depends on nothing but the order and the counts, so a run repeats exactly. When nobody can run, the clock jumps to the next
- * event.
+ * Lets the processors of a machine take turns on one thread. A turn lasts {@link #QUANTUM} counts where there are several, or until its
+ * processor gives it up; who is next depends on nothing but the order and the counts, so a run repeats exactly. When nobody can run, the
+ * clock jumps to the next event.
  */
 public final class Scheduler {
   /** The length of a turn in counts. */
   public static final long QUANTUM = 20_000;
+
+  /** The length of a turn that nobody waits for. */
+  private static final long SOLO = 1_000_000;
 
   /** After so many events that woke nobody, none ever will: a ticker runs on while everybody waits. */
   private static final int MAX_IDLE_EVENTS = 100_000;
@@ -109,6 +112,8 @@ public final class Scheduler {
     int next = 0;
     int idleEvents = 0;
     Runner current = null;
+    // A processor of its own has nobody to make way for, and each end of a turn costs some interpreted instructions.
+    long quantum = runners.size() == 1 ? SOLO : QUANTUM;
     long turnEnd = 0;
     while (true) {
       events.runUntil(clock.now);
@@ -148,7 +153,7 @@ public final class Scheduler {
         turn = chosen;
         next = (chosen + 1) % runners.size();
         current = runners.get(chosen);
-        turnEnd = clock.now + QUANTUM;
+        turnEnd = clock.now + quantum;
         if (current != before) {
           if (before != null) {
             before.end();
