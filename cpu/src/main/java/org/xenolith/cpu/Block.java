@@ -40,6 +40,9 @@ public final class Block {
   /** The blocks that were run after this one last time: behind it, and elsewhere. Still to be checked; null when not known. */
   Block fallThrough, taken;
 
+  /** The next block whose RIP has the same hash. */
+  Block nextInChain;
+
   /** The next block in the same frame. */
   Block nextInFrame;
 

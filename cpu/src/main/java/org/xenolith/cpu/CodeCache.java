@@ -1,7 +1,6 @@
 package org.xenolith.cpu;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.xenolith.isa.Decoder;
@@ -13,7 +12,7 @@ import org.xenolith.isa.Instruction;
  * next instruction boundary.
  */
 public final class CodeCache {
-  private static final int TABLE = 1 << 18;
+  private static final int TABLE_BITS = 18, TABLE = 1 << TABLE_BITS;
   private static final int MAX_INSTRUCTIONS = 32;
   private static final int MAX_LENGTH = Decoder.MAX_LENGTH;
 
@@ -26,11 +25,14 @@ public final class CodeCache {
   private final GuestMemory memory;
   private final List<Cpu> cpus = new ArrayList<>();
 
-  /** Direct-mapped by RIP; a miss falls back on the frame's list. */
+  /** The first block of each chain ({@link Block#nextInChain}) of those whose RIPs have one hash. */
   private final Block[] table = new Block[TABLE];
 
   /** The first block of each frame. */
   private final Block[] byFrame;
+
+  /** How many blocks each frame has. */
+  private final short[] inFrame;
 
   private final Decoder decoder = new Decoder();
   private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
@@ -47,6 +49,7 @@ public final class CodeCache {
   public CodeCache(GuestMemory memory) {
     this.memory = memory;
     this.byFrame = new Block[Math.toIntExact(memory.frames())];
+    this.inFrame = new short[byFrame.length];
     memory.attach(this);
   }
 
@@ -60,7 +63,7 @@ public final class CodeCache {
   }
 
   private static int slot(long va) {
-    return (int) (va ^ va >>> 18 ^ va >>> 36) & TABLE - 1;
+    return (int) (va * 0x9e37_79b9_7f4a_7c15L >>> 64 - TABLE_BITS);
   }
 
   /** Like {@link #at}, for what runs after a block. */
@@ -84,30 +87,16 @@ public final class CodeCache {
    * is an offset in the code segment.
    */
   Block at(Cpu cpu, long va, long host) {
-    Block b = table[slot(va)];
-    if (b != null && b.va == va && b.host == host && b.valid && b.mode == cpu.mode
-        && (b.secondPage == 0 || b.secondPage == secondPage(cpu, va))) {
-      return b;
-    }
-    return find(cpu, va, host);
-  }
-
-  private Block find(Cpu cpu, long va, long host) {
-    int mfn = (int) (memory.machine(host) >>> GuestMemory.FRAME_SHIFT);
-    int looked = 0;
-    for (Block b = byFrame[mfn]; b != null; b = next(b, mfn)) {
-      looked++;
+    for (Block b = table[slot(va)]; b != null; b = b.nextInChain) {
       if (b.va == va && b.host == host && b.mode == cpu.mode && (b.secondPage == 0 || b.secondPage == secondPage(cpu, va))) {
-        table[slot(va)] = b;
         return b;
       }
     }
-    if (looked >= MAX_IN_FRAME) {
+    int mfn = frame(host);
+    if (inFrame[mfn] >= MAX_IN_FRAME) {
       dropAll(mfn);
     }
-    Block b = decode(cpu, va, host);
-    table[slot(va)] = b;
-    return b;
+    return decode(cpu, va, host);
   }
 
   private static long secondPage(Cpu cpu, long va) {
@@ -155,6 +144,9 @@ public final class CodeCache {
       ops[n] = Semantics.of(instructions[n], cpu.model);
     }
     Block b = new Block(va, host, cpu.mode, at, second, ops, instructions);
+    int slot = slot(va);
+    b.nextInChain = table[slot];
+    table[slot] = b;
     int mfn = frame(host);
     enter(mfn);
     b.nextInFrame = byFrame[mfn];
@@ -175,6 +167,7 @@ public final class CodeCache {
   }
 
   private void enter(int mfn) {
+    inFrame[mfn]++;
     if (!memory.hasCode(mfn)) {
       memory.setCode(mfn, true);
       for (Cpu cpu : cpus) {
@@ -211,6 +204,7 @@ public final class CodeCache {
     }
     b.fallThrough = null;
     b.taken = null;
+    unchain(b);
     held -= b.ops.length;
     dropped++;
     int mfn = frame(b.host);
@@ -227,7 +221,6 @@ public final class CodeCache {
     for (int mfn = 0; mfn < byFrame.length; mfn++) {
       dropAll(mfn);
     }
-    Arrays.fill(table, null);
   }
 
   private void dropAll(int mfn) {
@@ -236,7 +229,21 @@ public final class CodeCache {
     }
   }
 
+  private void unchain(Block b) {
+    int slot = slot(b.va);
+    if (table[slot] == b) {
+      table[slot] = b.nextInChain;
+      return;
+    }
+    Block previous = table[slot];
+    while (previous.nextInChain != b) {
+      previous = previous.nextInChain;
+    }
+    previous.nextInChain = b.nextInChain;
+  }
+
   private void unlink(Block b, int mfn) {
+    inFrame[mfn]--;
     Block next = next(b, mfn);
     if (byFrame[mfn] == b) {
       byFrame[mfn] = next;
