@@ -458,6 +458,11 @@ public final class Cpu {
     return !stop;
   }
 
+  /** For an {@link Engine}: the last instruction to run was no string instruction that has iterations left. */
+  public void forgetUnfinished() {
+    unfinished = NOTHING;
+  }
+
   /** The linear address of an instruction from its RIP: the base of CS counts outside 64-bit mode. */
   public long codeAddress(long rip) {
     return fetchBase + rip & fetchMask;

@@ -187,9 +187,6 @@ class BreakpointsTest {
     for (long value : cpu.tlbStatistics()) {
       all.append(' ').append(value);
     }
-    for (long va : cpu.lastBranches()) {
-      all.append(' ').append(va);
-    }
     MemorySegment copy = MemorySegment.ofArray(new byte[Machine.FRAMES * GuestMemory.FRAME_SIZE]);
     for (int n = 0; n < Machine.FRAMES; n++) {
       copy.asSlice((long) n << 12, 4096).copyFrom(machine.memory.frame(n));

@@ -12,6 +12,7 @@ enum Action {
   VECTOR,
   LEA,
   PUSH,
+  PUSHF,
   POP,
   LEAVE,
   /** Division without sign, where it does not fault. */
@@ -20,6 +21,15 @@ enum Action {
   MULTIPLY,
   /** CBW, CWD and their kin: fixed registers only. */
   CONVERT,
+  /** The place of the first or last bit that is set. */
+  SCAN,
+  /** A shift of two registers, where nobody wants its flags. */
+  DOUBLE_SHIFT,
+  /** CMPXCHG8B and CMPXCHG16B. */
+  COMPARE_EXCHANGE,
+  /** A copy or fill inside one page, forwards. */
+  STRING,
+  CLI,
   JCC,
   JMP,
   JMP_INDIRECT,

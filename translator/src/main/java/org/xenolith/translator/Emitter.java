@@ -238,6 +238,11 @@ final class Emitter {
     return position - 4;
   }
 
+  void callTo(long address) {
+    u8(0xe8);
+    u32(Math.toIntExact(address - (base + position + 4)));
+  }
+
   void jumpTo(long address) {
     int at = jump();
     bind(at, address);

@@ -22,6 +22,10 @@ enum FlagEffect {
   ROTATE(Encoding.CF | Encoding.OF, Encoding.CF | Encoding.OF, Encoding.CF),
   /** CF and OF tell that the product is long; the others are as if the low half had been tested. */
   PRODUCT(Flags.ALL, Flags.ALL, Encoding.CF | Encoding.OF),
+  /** All are as if the source had been tested; hosts set ZF alone. */
+  TESTED(Flags.ALL, Flags.ALL, 0),
+  /** ZF only. */
+  ZERO(Encoding.ZF, Encoding.ZF, Encoding.ZF),
   /** CF only; hosts may change others. */
   BIT(Encoding.CF, Encoding.CF, Encoding.CF);
 

@@ -14,7 +14,7 @@ import org.xenolith.isa.OperandKind;
  * undefined. LAHF and SETO take a third of the time of PUSHF.
  */
 final class FlagSaver {
-  private static final int AF_IN_AH = 0xef;
+  private static final int AF_IN_AH = 0xef, ZF_IN_AH = 0x40;
 
   private final Emitter e;
 
@@ -126,6 +126,19 @@ final class FlagSaver {
     e.move(RAX, B);
     e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.SCRATCH);
     e.u8(0);
+  }
+
+  /** Changes the saved ZF to the host's; the host's flags are lost. */
+  void saveZero() {
+    e.withMemory(0, 0, Emitter.MAP_0F, 0x94, 0, STATE, State.SCRATCH);
+    e.move(B, RAX);
+    loadByteToAl(State.SCRATCH);
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0xc0, 4, RAX);
+    e.u8(6); // shl al, 6
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.AND, STATE, State.FLAGS + 1);
+    e.u8(~ZF_IN_AH);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x08, RAX, STATE, State.FLAGS + 1);
+    e.move(RAX, B);
   }
 
   // ---- From the state ----

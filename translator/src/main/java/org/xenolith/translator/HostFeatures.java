@@ -30,6 +30,9 @@ final class HostFeatures {
       case BASE, CMOV, CX8, LAHF, SSE, SSE2, PREFETCHW -> true;
       case SSE3 -> (ecx & 1) != 0;
       case SSSE3 -> (ecx >> 9 & 1) != 0;
+      case CX16 -> (ecx >> 13 & 1) != 0;
+      case SSE4_1 -> (ecx >> 19 & 1) != 0;
+      case SSE4_2 -> (ecx >> 20 & 1) != 0;
       default -> false;
     };
   }

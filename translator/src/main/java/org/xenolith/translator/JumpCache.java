@@ -10,7 +10,7 @@ import org.xenolith.cpu.Mmu;
  * be, so that a jump finds only what the current address space maps there. Direct-mapped.
  */
 final class JumpCache {
-  static final int ENTRIES = 2048;
+  static final int ENTRIES = 16384;
   static final int ENTRY_SHIFT = 6;
   static final int HASH_SHIFT = 7;
 

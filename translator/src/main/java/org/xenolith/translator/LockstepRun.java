@@ -110,6 +110,9 @@ final class LockstepRun implements Engine {
       int done = t.instructions - state.budget() - (site.kind == Site.Kind.INSTRUCTION ? site.refund : 0);
       cpu.clock.now = start + done;
       cpu.retired = retired + done;
+      if (done > 0) {
+        cpu.forgetUnfinished();
+      }
       if (site.kind != Site.Kind.INSTRUCTION) {
         cpu.rip = site.kind == Site.Kind.EXIT ? site.target : site.translation.first().va;
         return;

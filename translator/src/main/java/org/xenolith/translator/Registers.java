@@ -12,17 +12,24 @@ final class Registers {
   static boolean writes(Instruction i, Rule rule, int register) {
     return switch (rule.action) {
       case INTERPRET -> true;
-      case NOTHING, JCC, JMP, JMP_INDIRECT -> false;
-      case VECTOR -> i.kind0 == OperandKind.GPR && i.reg0 == register;
+      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI -> false;
+      case VECTOR -> i.kind0 == OperandKind.GPR && i.reg0 == register || register == Cpu.RCX && givesIndex(i.mnemonic);
       case REENCODE ->
           rule.writes0 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.GPR_HIGH_BYTE) && i.reg0 == register
               || rule.writes1 && (i.kind1 == OperandKind.GPR || i.kind1 == OperandKind.GPR_HIGH_BYTE) && i.reg1 == register
               || i.mnemonic == Mnemonic.CMPXCHG && register == Cpu.RAX;
-      case LEA -> i.reg0 == register;
-      case PUSH, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;
+      case LEA, SCAN, DOUBLE_SHIFT -> i.reg0 == register;
+      case STRING -> register == Cpu.RDI || register == Cpu.RSI || register == Cpu.RCX;
+      case COMPARE_EXCHANGE -> register == Cpu.RAX || register == Cpu.RDX;
+      case PUSH, PUSHF, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;
       case POP -> register == Cpu.RSP || i.reg0 == register;
       case LEAVE -> register == Cpu.RSP || register == Cpu.RBP;
       case DIVIDE, MULTIPLY, CONVERT -> register == Cpu.RAX || register == Cpu.RDX;
     };
+  }
+
+  /** Whether the result of an SSE instruction is in RCX. */
+  private static boolean givesIndex(Mnemonic mnemonic) {
+    return mnemonic == Mnemonic.PCMPISTRI || mnemonic == Mnemonic.PCMPESTRI;
   }
 }

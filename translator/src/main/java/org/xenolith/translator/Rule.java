@@ -87,7 +87,12 @@ final class Rule {
     return switch (action) {
       case REENCODE -> suitsReencoding(i);
       case VECTOR -> suitsVector(i);
-      case PUSH, POP -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.IMM);
+      case PUSH -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.IMM || i.kind0 == OperandKind.MEM);
+      case POP -> i.width == 8 && i.kind0 == OperandKind.GPR;
+      case PUSHF -> i.width == 8;
+      case SCAN -> i.width >= 4;
+      case DOUBLE_SHIFT -> i.kind0 == OperandKind.GPR && suitsDoubleShift(i);
+      case STRING -> i.segment < Instruction.FS && !i.has(Instruction.REPNE);
       case LEAVE, RET -> i.width == 8;
       case JMP, CALL, JCC -> i.width == 8;
       case JMP_INDIRECT, CALL_INDIRECT -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.MEM);
@@ -129,15 +134,11 @@ final class Rule {
         }
       }
     }
-    if (inOpcode >= 0 && Host.HOME[i.reg(inOpcode)] < 0 && reads0) {
-      return false;
-    }
     return switch (i.mnemonic) {
-      // A register as the bit's number reaches beyond a memory operand.
-      case BT, BTS, BTR, BTC -> i.kind0 != OperandKind.MEM || i.kind1 == OperandKind.IMM;
+      case BT, BTS, BTR, BTC -> i.kind0 != OperandKind.MEM || i.kind1 == OperandKind.IMM || i.width >= 4;
       case CMPXCHG -> i.kind0 == OperandKind.MEM;
       case SHL, SHR, SAR ->
-          i.kind0 == OperandKind.GPR && (i.kind1 == OperandKind.IMM ? plainCount(i) : i.width >= 4 && i.reg0 != Cpu.RCX);
+          i.kind1 == OperandKind.IMM ? plainCount(i) : i.width >= 4 && (i.kind0 == OperandKind.MEM || i.reg0 != Cpu.RCX);
       case ROL, ROR -> i.kind0 == OperandKind.GPR && i.kind1 == OperandKind.IMM && plainCount(i);
       case BSWAP -> i.width >= 4;
       default -> true;
@@ -146,8 +147,17 @@ final class Rule {
 
   /** Whether a count changes the flags, and none of them in a way that manuals leave open. */
   private static boolean plainCount(Instruction i) {
-    long count = i.imm & (i.width == 8 ? 63 : 31);
+    return plain(i, i.imm);
+  }
+
+  private static boolean plain(Instruction i, long immediate) {
+    long count = immediate & (i.width == 8 ? 63 : 31);
     return count != 0 && count < 8 * i.width;
+  }
+
+  /** What is known of a count in a register is that a host gives the interpreter's result for 64 bits. */
+  private static boolean suitsDoubleShift(Instruction i) {
+    return i.kind2 == OperandKind.IMM ? i.width >= 4 && plain(i, i.imm) : i.width == 8;
   }
 
   private static Rule make(Encoding e) {
@@ -183,7 +193,8 @@ final class Rule {
               };
         }
         case FIXED -> {
-          if (spec.kind != OperandKind.GPR && spec.kind != OperandKind.IMM && rule.action != Action.VECTOR) {
+          boolean plain = spec.kind == OperandKind.GPR || spec.kind == OperandKind.IMM;
+          if (!plain && rule.action != Action.VECTOR && rule.action != Action.STRING) {
             return INTERPRET;
           }
         }
@@ -227,6 +238,12 @@ final class Rule {
       case XCHG -> reencode("rw,rw", FlagEffect.NONE);
       case XADD -> reencode("rw,rw", FlagEffect.ARITHMETIC);
       case CMPXCHG -> reencode("rw", FlagEffect.ARITHMETIC);
+      case BSF, BSR -> new Rule(Action.SCAN, "w", FlagEffect.TESTED, 0);
+      case SHLD, SHRD -> new Rule(Action.DOUBLE_SHIFT, "rw", FlagEffect.SHIFT, 0);
+      case CMPXCHG8B, CMPXCHG16B -> new Rule(Action.COMPARE_EXCHANGE, "rw", FlagEffect.ZERO, 0);
+      case MOVS, STOS -> simple(Action.STRING);
+      case PUSHF -> simple(Action.PUSHF);
+      case CLI -> simple(Action.CLI);
       case LEA -> new Rule(Action.LEA, "w", FlagEffect.NONE, 0);
       case CBW, CWD -> simple(Action.CONVERT);
       case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE,
@@ -249,7 +266,14 @@ final class Rule {
         return INTERPRET;
       }
     }
-    return new Rule(Action.VECTOR, "rw", FlagEffect.NONE, 0);
+    return new Rule(Action.VECTOR, "rw", setsFlags(e.mnemonic) ? FlagEffect.ARITHMETIC : FlagEffect.NONE, 0);
+  }
+
+  private static boolean setsFlags(Mnemonic mnemonic) {
+    return switch (mnemonic) {
+      case PTEST, PCMPISTRI, PCMPISTRM, PCMPESTRI, PCMPESTRM -> true;
+      default -> false;
+    };
   }
 
   /** Moves, integer and bitwise operations: those that neither read nor write MXCSR, and cannot fault but for their address. */
@@ -266,6 +290,9 @@ final class Rule {
           PSHUFLW, PSHUFHW, PINSRW, PEXTRW -> true;
       case PSHUFB, PALIGNR, PABSB, PABSW, PABSD, PSIGNB, PSIGNW, PSIGND, PHADDW, PHADDD, PHADDSW, PHSUBW, PHSUBD, PHSUBSW, PMADDUBSW,
           PMULHRSW -> true;
+      case PTEST, PMULLD, PMULDQ, PCMPEQQ, PCMPGTQ, PACKUSDW, PBLENDW, PMINSB, PMINSD, PMINUW, PMINUD, PMAXSB, PMAXSD, PMAXUW, PMAXUD,
+          PMOVSXBW, PMOVSXBD, PMOVSXBQ, PMOVSXWD, PMOVSXWQ, PMOVSXDQ, PMOVZXBW, PMOVZXBD, PMOVZXBQ, PMOVZXWD, PMOVZXWQ, PMOVZXDQ, PEXTRB,
+          PEXTRD, PEXTRQ, PINSRB, PINSRD, PINSRQ, PCMPISTRI, PCMPISTRM, PCMPESTRI, PCMPESTRM -> true;
       default -> false;
     };
   }

@@ -12,7 +12,7 @@ final class Site {
     INSTRUCTION,
     /** The trace is over: RIP is {@link #target}. */
     EXIT,
-    /** Fewer instructions may be run than the trace has; none of it was run. */
+    /** Fewer instructions may be run than the trace has, or the page it crosses into is another one: none of it was run. */
     BUDGET
   }
 

@@ -33,8 +33,20 @@ final class State {
   /** The {@link Site} at which machine code was left. */
   static final int SITE = 40;
 
-  /** A byte that is 1 while the SSE registers are in this block and may be used. */
+  /** A byte that tells where the SSE registers are: one of the following. */
   static final int SSE = 44;
+
+  /** Values at {@link #SSE}: not here, and perhaps not to be used; in this block; in the host's registers. */
+  static final int SSE_ELSEWHERE = 0, SSE_HERE = 1, SSE_IN_HOST = 2;
+
+  /** A byte that is 1 while the privilege level is 0. */
+  static final int PRIVILEGED = 45;
+
+  /** A byte that becomes 1 when the SSE registers are taken to the host. */
+  static final int SSE_USED = 46;
+
+  /** The other flags, as {@link Cpu#eflags} has them. */
+  static final int EFLAGS = 64;
 
   /** Working space. */
   static final int SCRATCH = 48, SCRATCH2 = 56;
@@ -66,6 +78,8 @@ final class State {
     Native.putLong(base + FS, cpu.effectiveBase(Instruction.FS));
     Native.putLong(base + GS, cpu.effectiveBase(Instruction.GS));
     Native.putLong(base + TLB, cpu.mmu.tables());
+    Native.putInt(base + EFLAGS, cpu.eflags);
+    Native.putByte(base + PRIVILEGED, cpu.cpl == 0 ? 1 : 0);
   }
 
   /** Copies the registers back. */
@@ -77,11 +91,12 @@ final class State {
     }
     int flags = Native.getShort(base + FLAGS);
     cpu.setArithmeticFlags(flags >> 8 & 0xff | (flags & 1) << 11);
+    cpu.eflags = Native.getInt(base + EFLAGS);
   }
 
   /** Whether the SSE registers are here. */
   boolean hasSse() {
-    return Native.getByte(base + SSE) != 0;
+    return Native.getByte(base + SSE) != SSE_ELSEWHERE;
   }
 
   /** Copies the SSE registers here, for machine code to use until {@link #storeSse}. */
@@ -90,10 +105,10 @@ final class State {
     for (int n = 0; n < 32; n++) {
       Native.putLong(base + XMM + 8 * n, xmm[n]);
     }
-    Native.putByte(base + SSE, 1);
+    Native.putByte(base + SSE, SSE_HERE);
   }
 
-  /** Copies the SSE registers back, if they are here. */
+  /** Copies the SSE registers back, if they are here. Not while machine code runs. */
   void storeSse(Cpu cpu) {
     if (!hasSse()) {
       return;
@@ -102,7 +117,14 @@ final class State {
     for (int n = 0; n < 32; n++) {
       xmm[n] = Native.getLong(base + XMM + 8 * n);
     }
-    Native.putByte(base + SSE, 0);
+    Native.putByte(base + SSE, SSE_ELSEWHERE);
+  }
+
+  /** Whether machine code has taken the SSE registers since this was asked last. */
+  boolean sseUsed() {
+    boolean used = Native.getByte(base + SSE_USED) != 0;
+    Native.putByte(base + SSE_USED, 0);
+    return used;
   }
 
   int budget() {

@@ -41,7 +41,7 @@ final class Step {
   /** Whether it may leave machine code before it has done anything; if it does not, the host's flags are lost. */
   boolean mayLeave() {
     return switch (rule.action) {
-      case REENCODE -> instruction.hasMemory();
+      case REENCODE, SCAN -> instruction.hasMemory();
       case NOTHING, LEA, CONVERT, JCC, JMP -> false;
       case MULTIPLY -> instruction.hasMemory();
       default -> true;

@@ -23,7 +23,6 @@ final class Stubs {
         e.load(Host.HOME[guest], STATE, TraceTranslator.register(guest));
       }
     }
-    sse(e, 0x28);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0xff, 4, A);
   }
 
@@ -34,7 +33,12 @@ final class Stubs {
         e.store(STATE, TraceTranslator.register(guest), Host.HOME[guest]);
       }
     }
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
+    e.u8(State.SSE_IN_HOST);
+    int skip = e.jump(5);
     sse(e, 0x29);
+    markSse(e, State.SSE_HERE);
+    e.bindHere(skip);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, Host.RAX, STATE, State.SITE);
     for (int n = KEPT.length - 1; n >= 0; n--) {
       e.plain(0, KEPT[n] >> 3, Emitter.MAP_ONE, 0x58 | KEPT[n] & 7);
@@ -52,15 +56,24 @@ final class Stubs {
     e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
   }
 
-  /** Moves the SSE registers between the host and the state, if they are in the host or state at all. */
+  /** Called: takes the SSE registers from the state to the host. */
+  static void loadSse(Emitter e) {
+    sse(e, 0x28);
+    markSse(e, State.SSE_IN_HOST);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xc6, 0, STATE, State.SSE_USED);
+    e.u8(1);
+    e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
   private static void sse(Emitter e, int opcode) {
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
-    e.u8(0);
-    int skip = e.jump(4);
     for (int n = 0; n < Host.XMM_SCRATCH; n++) {
       e.withMemory(0, 0, Emitter.MAP_0F, opcode, n, STATE, State.XMM + 16 * n);
     }
-    e.bindHere(skip);
+  }
+
+  private static void markSse(Emitter e, int place) {
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xc6, 0, STATE, State.SSE);
+    e.u8(place);
   }
 
   /** Jumped to: goes on at {@code code} if the TLB's fetch entry says that a page is at a host address, else at {@code otherwise}. */

@@ -27,9 +27,9 @@ final class Trace {
     this.features = features;
   }
 
-  /** Whether a block can be translated at all. */
+  /** Whether a trace can begin with a block. */
   static boolean suits(Block b) {
-    return b.mode == CpuMode.LONG64 && b.secondPage == 0;
+    return b.mode == CpuMode.LONG64;
   }
 
   /**
@@ -53,7 +53,8 @@ final class Trace {
       last.followsTarget = toTarget;
       long va = toTarget ? last.instruction.target() : b.next;
       Block next = b.successor(va == b.next);
-      if (next == null || next.va != va || !suits(next) || (next.va & PAGE) != (first.va & PAGE)
+      // What crosses into the next page is a trace of its own, which looks for that page at its entry.
+      if (next == null || next.va != va || !suits(next) || next.secondPage != 0 || first.secondPage != 0 || (next.va & PAGE) != (first.va & PAGE)
           || (next.host & PAGE) != (first.host & PAGE) || trace.blocks.size() == MOST_BLOCKS || trace.blocks.contains(next)
           || trace.steps.size() + next.instructions.length > MOST_INSTRUCTIONS) {
         return trace;

@@ -7,6 +7,7 @@ import static org.xenolith.translator.Host.STATE;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.xenolith.cpu.Block;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
@@ -35,6 +36,9 @@ final class TraceTranslator {
     Step setter;
     int resume;
     boolean resumeLoadsFlags;
+
+    /** For an instruction: that behind it the SSE registers are known to be in the host. */
+    boolean sse;
 
     /** For an exit: where to; and whether the jump may be patched itself, since nothing is to be done. */
     boolean exit;
@@ -86,7 +90,11 @@ final class TraceTranslator {
     setter = null;
     sseReady = false;
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
-    int broke = e.jump(JS);
+    Stub notNow = new Stub();
+    notNow.jumps.add(e.jump(JS));
+    if (trace.blocks.getFirst().secondPage != 0) {
+      checkSecondPage(trace.blocks.getFirst(), notNow);
+    }
     Step last = steps.getLast();
     for (index = 0; index < total; index++) {
       step(steps.get(index));
@@ -108,7 +116,7 @@ final class TraceTranslator {
         emitLeave(stub);
       }
     }
-    e.bindHere(broke);
+    notNow.jumps.forEach(e::bindHere);
     e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, total);
     leave(owner.add(new Site(Site.Kind.BUDGET, translation)));
     translation.sse = sseReady;
@@ -116,6 +124,18 @@ final class TraceTranslator {
       translation.leading++;
     }
     return translation;
+  }
+
+  /** Sees to it that the page into which the first instruction crosses is the one that it was decoded from. */
+  private void checkSecondPage(Block b, Stub otherwise) {
+    long page = b.va + b.length & -GuestMemory.FRAME_SIZE;
+    e.load(B, STATE, State.TLB);
+    e.constant(A, page);
+    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.fetchEntry(page));
+    otherwise.jumps.add(e.jump(JNE));
+    e.constant(A, b.secondPage & -GuestMemory.FRAME_SIZE);
+    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.fetchEntry(page) + 8);
+    otherwise.jumps.add(e.jump(JNE));
   }
 
   // ---- One instruction ----
@@ -134,6 +154,12 @@ final class TraceTranslator {
       case VECTOR -> vector(step);
       case LEA -> lea(i);
       case PUSH -> push(step);
+      case PUSHF -> pushFlags(step);
+      case CLI -> clearInterrupts(step);
+      case SCAN -> scan(step);
+      case DOUBLE_SHIFT -> doubleShift(step);
+      case COMPARE_EXCHANGE -> compareExchange(step);
+      case STRING -> string(step);
       case POP -> pop(step);
       case LEAVE -> leaveInstruction(step);
       case DIVIDE -> divide(step);
@@ -156,6 +182,7 @@ final class TraceTranslator {
       if (!stub.exit) {
         stub.resume = e.position();
         stub.resumeLoadsFlags = host != 0 && step.liveAfter != 0;
+        stub.sse = sseReady;
       }
     }
   }
@@ -164,8 +191,7 @@ final class TraceTranslator {
     saveFlags();
     Stub stub = stub(step);
     stub.jumps.add(e.jump());
-    saved = true;
-    host = 0;
+    savedOnly();
   }
 
   private Stub stub(Step step) {
@@ -273,6 +299,10 @@ final class TraceTranslator {
         flags.saveProduct(i.width, result);
         savedOnly();
       }
+      case ZERO -> {
+        flags.saveZero();
+        savedOnly();
+      }
       case BIT -> {
         flags.saveCarry();
         savedOnly();
@@ -328,24 +358,35 @@ final class TraceTranslator {
       checkConstant(step, i.ea, size, table);
       return;
     }
+    linearAddress(i);
+    check(step, size, table);
+  }
+
+  /** Puts the linear address of the memory operand into {@link Host#A}. */
+  private void linearAddress(Instruction i) {
     offset(i, A);
     if (i.segment >= Instruction.FS) {
       e.arithmeticMemory(Emitter.ADD, A, STATE, i.segment == Instruction.FS ? State.FS : State.GS);
     }
-    check(step, size, table);
   }
 
   /** Turns a linear address in {@link Host#A} into a host address, or leaves. */
   private void check(Step step, int size, int table) {
-    e.move32(B, A);
-    e.shift32(5, B, 8);
-    e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
-    e.arithmeticMemory(Emitter.ADD, B, STATE, State.TLB);
-    e.arithmeticMemory(Emitter.SUB, A, B, table);
+    entry(A, table);
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
     leaveIf(step, JA);
     e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
     host = 0;
+  }
+
+  /** Puts the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} how far the address is from its tag. */
+  private void entry(int address, int table) {
+    e.move32(B, address);
+    e.shift32(5, B, 8);
+    e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
+    e.arithmeticMemory(Emitter.ADD, B, STATE, State.TLB);
+    e.move(A, address);
+    e.arithmeticMemory(Emitter.SUB, A, B, table);
   }
 
   private void checkConstant(Step step, long va, int size, int table) {
@@ -371,6 +412,14 @@ final class TraceTranslator {
     Rule rule = step.rule;
     boolean memory = i.hasMemory();
     int width = i.width;
+    if (memory && rule.effect == FlagEffect.BIT && i.kind1 == OperandKind.GPR) {
+      bitString(step);
+      return;
+    }
+    if (memory && (rule.effect == FlagEffect.SHIFT || rule.effect == FlagEffect.SHIFT_BY_CL)) {
+      shiftMemory(step);
+      return;
+    }
     if (memory) {
       operandAddress(step, memorySize(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
     }
@@ -431,7 +480,7 @@ final class TraceTranslator {
       int register = HOME[guest];
       if (register < 0) {
         register = B;
-        if (i.width < 4) {
+        if (rule.reads0 || i.width < 4) {
           e.load(B, STATE, register(guest));
         }
         storeReg = guest;
@@ -510,9 +559,12 @@ final class TraceTranslator {
     Instruction i = step.instruction;
     Rule rule = step.rule;
     if (!sseReady) {
-      e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
-      e.u8(0);
-      leaveIf(step, JE);
+      compareSse(State.SSE_IN_HOST);
+      int there = e.jump(JE);
+      compareSse(State.SSE_HERE);
+      leaveIf(step, JNE);
+      e.callTo(owner.loadSseCode());
+      e.bindHere(there);
       host = 0;
       sseReady = true;
     }
@@ -520,9 +572,7 @@ final class TraceTranslator {
     if (memory) {
       operandAddress(step, i.memoryWidth, rule.rm == 0 ? WRITE : READ);
       if (i.encoding.has(Encoding.ALIGNED)) {
-        e.withRegister(0, 0, Emitter.MAP_ONE, 0xf6, 0, A);
-        e.u8(15);
-        leaveIf(step, JNE);
+        leaveUnlessAligned(step);
       }
     }
     int reg = Math.max(i.encoding.extension, 0);
@@ -539,7 +589,7 @@ final class TraceTranslator {
       }
     }
     int prefix = MANDATORY[i.encoding.prefix & 3];
-    int rex = i.encoding.w == 1 ? 8 : 0;
+    int rex = i.encoding.w == 1 || i.has(Instruction.REX_W) ? 8 : 0;
     int map = i.encoding.map;
     int opcode = i.encoding.opcode;
     if (memory) {
@@ -563,6 +613,20 @@ final class TraceTranslator {
     if (scratch && i.kind0 == OperandKind.XMM && i.reg0 == Host.XMM_SCRATCH) {
       e.withMemory(0, 0, Emitter.MAP_0F, 0x29, Host.XMM_SCRATCH, STATE, State.XMM + 16 * Host.XMM_SCRATCH);
     }
+    flagsSet(step, -1);
+  }
+
+  /** Loads the SSE registers, which are in the state if they are not in the host. */
+  private void takeSse() {
+    compareSse(State.SSE_IN_HOST);
+    int there = e.jump(JE);
+    e.callTo(owner.loadSseCode());
+    e.bindHere(there);
+  }
+
+  private void compareSse(int place) {
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
+    e.u8(place);
   }
 
   private static boolean usesScratch(Instruction i) {
@@ -633,12 +697,256 @@ final class TraceTranslator {
     host = 0;
   }
 
+  // ---- Bits and shifts ----
+
+  /** Loads memory at {@link Host#A} into {@link Host#B}, zero-extended. */
+  private void loadOperand(int width) {
+    switch (width) {
+      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, 0);
+      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, 0);
+      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, 0);
+      default -> e.load(B, A, 0);
+    }
+  }
+
+  private void shiftMemory(Step step) {
+    Instruction i = step.instruction;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    operandAddress(step, i.width, WRITE);
+    loadOperand(i.width);
+    e.withRegister(prefix, rex, Emitter.MAP_ONE, i.encoding.opcode, i.encoding.extension, B);
+    if (step.rule.immediate >= 0) {
+      e.u8((int) i.imm);
+    }
+    e.withMemory(prefix, rex, Emitter.MAP_ONE, i.width == 1 ? 0x88 : 0x89, B, A, 0);
+    e.move(A, B);
+    flagsSet(step, A);
+  }
+
+  /** BT and its kin with the bit's number in a register, which reaches beyond the memory operand. */
+  private void bitString(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    if (isConstant(i)) {
+      e.constant(A, i.ea);
+    } else {
+      linearAddress(i);
+    }
+    int number = HOME[i.reg1];
+    // Sign-extended by MOVSXD or not at all: bytes to the unit that has the bit.
+    int load = i.width == 8 ? 0x8b : 0x63;
+    if (number >= 0) {
+      e.withRegister(0, 8, Emitter.MAP_ONE, load, B, number);
+    } else {
+      e.withMemory(0, 8, Emitter.MAP_ONE, load, B, STATE, register(i.reg1));
+    }
+    e.withRegister(0, 8, Emitter.MAP_ONE, 0xc1, 7, B);
+    e.u8(3);
+    e.arithmeticImmediate(Emitter.AND, 8, B, -i.width);
+    e.arithmetic(Emitter.ADD, A, B);
+    check(step, i.width, step.rule.writes0 ? WRITE : READ);
+    if (number >= 0) {
+      e.move32(B, number);
+    } else {
+      e.load(B, STATE, register(i.reg1));
+    }
+    e.arithmeticImmediate(Emitter.AND, 0, B, 8 * i.width - 1);
+    e.withMemory(0, rex, Emitter.MAP_0F, i.encoding.opcode, B, A, 0);
+    flagsSet(step, -1);
+  }
+
+  /** BSF and BSR: hosts differ in all flags but ZF, and in what a source of 0 does to the destination, which here keeps its value. */
+  private void scan(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    int source = B;
+    if (i.hasMemory()) {
+      operandAddress(step, i.width, READ);
+      loadOperand(i.width);
+    } else if (HOME[i.reg1] >= 0) {
+      source = HOME[i.reg1];
+    } else {
+      e.load(B, STATE, register(i.reg1));
+    }
+    e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
+    if (step.flagsWanted()) {
+      flags.saveLogic(A);
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
+    }
+    int nothing = e.jump(JE);
+    int to = HOME[i.reg0] >= 0 ? HOME[i.reg0] : A;
+    e.withRegister(0, rex, Emitter.MAP_0F, i.encoding.opcode, to, source);
+    if (to == A) {
+      e.store(STATE, register(i.reg0), A);
+    }
+    e.bindHere(nothing);
+    savedOnly();
+  }
+
+  private void doubleShift(Step step) {
+    if (step.flagsWanted()) {
+      interpret(step);
+      return;
+    }
+    Instruction i = step.instruction;
+    int from = HOME[i.reg1];
+    if (from < 0) {
+      from = B;
+      e.load(B, STATE, register(i.reg1));
+    }
+    int to = HOME[i.reg0];
+    if (to < 0) {
+      to = A;
+      e.load(A, STATE, register(i.reg0));
+    }
+    e.withRegister(0, i.width == 8 ? 8 : 0, Emitter.MAP_0F, i.encoding.opcode, from, to);
+    if (step.rule.immediate >= 0) {
+      e.u8((int) i.imm);
+    }
+    if (to == A) {
+      e.store(STATE, register(i.reg0), A);
+    }
+    flagsSet(step, to);
+  }
+
+  private void compareExchange(Step step) {
+    Instruction i = step.instruction;
+    operandAddress(step, i.width, WRITE);
+    if (i.width == 16) {
+      leaveUnlessAligned(step);
+    }
+    e.withMemory(0, i.width == 16 ? 8 : 0, Emitter.MAP_0F, 0xc7, 1, A, 0);
+    flagsSet(step, -1);
+  }
+
+  /** Lets the interpreter run an instruction unless the address in {@link Host#A} is a multiple of 16. */
+  private void leaveUnlessAligned(Step step) {
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0xf6, 0, A);
+    e.u8(15);
+    leaveIf(step, JNE);
+  }
+
+  // ---- Strings ----
+
+  private static final int COUNT = HOME[Cpu.RCX], FROM = HOME[Cpu.RSI], TO = HOME[Cpu.RDI];
+
+  /** MOVS and STOS by the host's, where all that is left to do lies in one page of the source and one of the destination. */
+  private void string(Step step) {
+    Instruction i = step.instruction;
+    boolean copies = i.mnemonic == Mnemonic.MOVS;
+    boolean repeated = i.has(Instruction.REP);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0xf7, 0, STATE, State.EFLAGS);
+    e.u32(Cpu.DF);
+    leaveIf(step, JNE);
+    if (repeated) {
+      e.withRegister(0, 8, Emitter.MAP_ONE, 0x85, COUNT, COUNT);
+      leaveIf(step, JE);
+      e.arithmeticImmediate(Emitter.CMP, 8, COUNT, GuestMemory.FRAME_SIZE / i.width);
+      leaveIf(step, JA);
+    }
+    if (copies) {
+      stringEnd(step, FROM, READ, repeated);
+      e.store(STATE, State.SCRATCH, A);
+    }
+    stringEnd(step, TO, WRITE, repeated);
+    // Host addresses of the first elements.
+    if (copies) {
+      e.load(B, STATE, State.SCRATCH);
+      e.store(STATE, State.SCRATCH, FROM);
+    }
+    e.store(STATE, State.SCRATCH2, TO);
+    bytes(TO, i.width, repeated);
+    e.arithmetic(Emitter.SUB, A, TO);
+    e.withMemory(0, 8, Emitter.MAP_ONE, 0x01, TO, STATE, State.SCRATCH2);
+    if (copies) {
+      e.arithmetic(Emitter.SUB, B, TO);
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0x01, TO, STATE, State.SCRATCH);
+      e.move(FROM, B);
+    }
+    e.move(TO, A);
+    if (repeated) {
+      e.u8(0xf3);
+    }
+    e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.encoding.opcode);
+    if (copies) {
+      e.load(FROM, STATE, State.SCRATCH);
+    }
+    e.load(TO, STATE, State.SCRATCH2);
+    host = 0;
+  }
+
+  /** Puts the host address of the end of a string into {@link Host#A}, or leaves. */
+  private void stringEnd(Step step, int address, int table, boolean repeated) {
+    int width = step.instruction.width;
+    entry(address, table);
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - width);
+    leaveIf(step, JA);
+    if (repeated) {
+      e.lea(A, A, COUNT, Integer.numberOfTrailingZeros(width), 0);
+      e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE);
+      leaveIf(step, JA);
+    } else {
+      e.lea(A, A, -1, 0, width);
+    }
+    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
+    host = 0;
+  }
+
+  /** Puts the length of a string into a register. */
+  private void bytes(int into, int width, boolean repeated) {
+    if (!repeated) {
+      e.constant(into, width);
+    } else {
+      e.lea(into, -1, COUNT, Integer.numberOfTrailingZeros(width), 0);
+    }
+  }
+
+  // ---- The system's flags ----
+
+  private void pushFlags(Step step) {
+    saveFlags();
+    e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, A, STATE, State.FLAGS);
+    e.shift32(4, A, 11);
+    e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, STATE, State.FLAGS + 1);
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0x0b, A, B);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x0b, A, STATE, State.EFLAGS);
+    e.arithmeticImmediate(Emitter.OR, 0, A, 2);
+    e.arithmeticImmediate(Emitter.AND, 0, A, ~(Cpu.VM | Cpu.RF));
+    e.store(STATE, State.SCRATCH, A);
+    pushScratch(step);
+  }
+
+  private void pushScratch(Step step) {
+    e.lea(A, SP, -1, 0, -8);
+    check(step, 8, WRITE);
+    e.load(B, STATE, State.SCRATCH);
+    e.store(A, 0, B);
+    e.lea(SP, SP, -1, 0, -8);
+  }
+
+  /** CLI, where nothing but the privilege level allows it. */
+  private void clearInterrupts(Step step) {
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.PRIVILEGED);
+    e.u8(0);
+    leaveIf(step, JE);
+    e.memoryImmediate32(Emitter.AND, STATE, State.EFLAGS, ~Cpu.IF);
+    host = 0;
+  }
+
   // ---- The stack ----
 
   private static final int SP = HOME[Cpu.RSP];
 
   private void push(Step step) {
     Instruction i = step.instruction;
+    if (i.hasMemory()) {
+      operandAddress(step, 8, READ);
+      e.load(B, A, 0);
+      e.store(STATE, State.SCRATCH, B);
+      pushScratch(step);
+      return;
+    }
     e.lea(A, SP, -1, 0, -8);
     check(step, 8, WRITE);
     if (i.kind0 == OperandKind.IMM) {
@@ -804,7 +1112,7 @@ final class TraceTranslator {
     Site site = new Site(Site.Kind.INSTRUCTION, translation);
     site.block = stub.step.block;
     site.place = stub.step.place;
-    site.keepsSse = stub.step.rule.action != Action.INTERPRET && stub.step.rule.action != Action.VECTOR;
+    site.keepsSse = !usesSse(stub.step.instruction);
     site.interpreted = stub.step.rule.action == Action.INTERPRET;
     site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
@@ -812,13 +1120,26 @@ final class TraceTranslator {
     if (stub.index == total - 1 && endsTrace(stub.step)) {
       return;
     }
-    if (stub.resumeLoadsFlags) {
-      site.resume = e.address(e.position());
-      flags.load(B);
-      e.jumpTo(e.address(stub.resume));
-    } else {
+    if (!stub.sse && !stub.resumeLoadsFlags) {
       site.resume = e.address(stub.resume);
+      return;
     }
+    site.resume = e.address(e.position());
+    if (stub.sse) {
+      takeSse();
+    }
+    if (stub.resumeLoadsFlags) {
+      flags.load(B);
+    }
+    e.jumpTo(e.address(stub.resume));
+  }
+
+  /** Whether an instruction may look at the SSE registers. */
+  private static boolean usesSse(Instruction i) {
+    return i.encoding.has(Encoding.SSE_STATE) || switch (i.mnemonic) {
+      case FXSAVE, FXRSTOR, XSAVE, XRSTOR, XSAVEOPT, XRSTORS, XSAVEC, XSAVES -> true;
+      default -> false;
+    };
   }
 
   private static boolean endsTrace(Step step) {

@@ -13,6 +13,9 @@ final class TranslatedRun implements Engine {
   /** The exit at which machine code was left last, if the block at its target is the next to run; or null. */
   private Site pending;
 
+  /** Whether the last run took the SSE registers: then the next one probably will. */
+  private boolean sseWanted;
+
   /** Machine code was left last at an indirect jump, whose target is the next to run. */
   private boolean indirect;
 
@@ -46,24 +49,25 @@ final class TranslatedRun implements Engine {
     if (jumped) {
       translator.enterJump(t);
     }
-    enter(cpu, t, (int) Math.min(left, Integer.MAX_VALUE));
-    return true;
+    return enter(cpu, t, (int) Math.min(left, Integer.MAX_VALUE));
   }
 
-  private void enter(Cpu cpu, Translation t, int budget) {
+  /** Returns false if nothing was run. */
+  private boolean enter(Cpu cpu, Translation t, int budget) {
     state.load(cpu);
     state.budget(budget);
-    if (t.sse && cpu.sseAvailable()) {
+    if ((sseWanted || t.sse) && cpu.sseAvailable()) {
       state.loadSse(cpu);
     }
     try {
-      run(cpu, t.entry, budget);
+      return run(cpu, t.entry, budget);
     } finally {
+      sseWanted = state.sseUsed();
       state.storeSse(cpu);
     }
   }
 
-  private void run(Cpu cpu, long entry, int budget) {
+  private boolean run(Cpu cpu, long entry, int budget) {
     long start = cpu.clock.now;
     long retired = cpu.retired;
     long code = entry;
@@ -74,13 +78,17 @@ final class TranslatedRun implements Engine {
         int done = budget - state.budget();
         cpu.clock.now = start + done;
         cpu.retired = retired + done;
+        if (done == 0) {
+          return false;
+        }
+        cpu.forgetUnfinished();
         if (site.kind == Site.Kind.EXIT) {
           cpu.rip = site.target;
           pending = site;
         } else {
           cpu.rip = site.translation.first().va;
         }
-        return;
+        return true;
       }
       // The interpreter runs one instruction. The clock stands where its block began.
       int done = budget - (state.budget() + site.refund);
@@ -88,14 +96,17 @@ final class TranslatedRun implements Engine {
       cpu.retired = retired + done;
       Block b = site.block;
       int k = site.place;
+      if (done + k > 0) {
+        cpu.forgetUnfinished();
+      }
       long changes = cpu.mmu.changes();
       boolean sse = state.hasSse();
-      if (!site.keepsSse) {
+      if (!site.keepsSse || cpu.mmu.isWatched()) {
         state.storeSse(cpu);
       }
       boolean goesOn = cpu.interpret(b, k, k + 1);
       if (!goesOn) {
-        return;
+        return true;
       }
       boolean last = k + 1 == b.instructions.length;
       boolean otherwise = cpu.mmu.changes() != changes || sse && !cpu.sseAvailable();
@@ -105,11 +116,11 @@ final class TranslatedRun implements Engine {
         cpu.retired = retired + done;
         state.storeSse(cpu);
         cpu.interpret(b, k + 1, b.instructions.length);
-        return;
+        return true;
       }
       if (site.resume == 0 || otherwise || cpu.clock.now != start + done + k + 1 || last && cpu.rip != b.next) {
         indirect = last && isIndirect(b.instructions[k]);
-        return;
+        return true;
       }
       if ((sse || site.vector) && !state.hasSse()) {
         state.loadSse(cpu);

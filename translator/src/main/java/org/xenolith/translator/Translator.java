@@ -40,7 +40,7 @@ final class Translator {
 
   private long free;
   private final long firstFree;
-  private final long enterCode, leaveCode;
+  private final long enterCode, leaveCode, loadSseCode;
   private final MemorySegment enter;
 
   private final List<Translation> live = new ArrayList<>();
@@ -62,6 +62,10 @@ final class Translator {
     leaveCode = free;
     e.begin(free);
     Stubs.leave(e);
+    place(e);
+    loadSseCode = free;
+    e.begin(free);
+    Stubs.loadSse(e);
     place(e);
     long cpuid = free;
     e.begin(free);
@@ -117,6 +121,10 @@ final class Translator {
 
   long leaveCode() {
     return leaveCode;
+  }
+
+  long loadSseCode() {
+    return loadSseCode;
   }
 
   long jumpTable() {

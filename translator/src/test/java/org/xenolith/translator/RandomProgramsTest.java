@@ -74,12 +74,35 @@ class RandomProgramsTest {
         }
         Action action = Rule.of(new org.xenolith.isa.Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
         switch (action) {
-          case REENCODE, VECTOR, LEA, PUSH, POP, MULTIPLY, DIVIDE, CONVERT -> forms.add(form);
+          case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE, CLI ->
+              forms.add(form);
           default -> {}
         }
       }
     }
     return forms;
+  }
+
+  /** A string instruction with pointers and a count of its own. */
+  private static void string(ByteArrayOutputStream out, SplittableRandom random) {
+    // lea rdi, [rbx + d]; lea rsi, [r15 + d]; mov ecx, n
+    out.writeBytes(new byte[] {0x48, (byte) 0x8d, 0x7b, (byte) random.nextInt(-128, 128)});
+    out.writeBytes(new byte[] {0x49, (byte) 0x8d, 0x77, (byte) random.nextInt(-128, 128)});
+    int count = random.nextInt(8) == 0 ? random.nextInt(0, 1500) : random.nextInt(0, 20);
+    out.writeBytes(new byte[] {(byte) 0xb9, (byte) count, (byte) (count >> 8), 0, 0});
+    if (random.nextInt(4) != 0) {
+      out.write(0xf3);
+    }
+    int width = random.nextInt(4);
+    if (width == 1) {
+      out.write(0x66);
+    } else if (width == 3) {
+      out.write(0x48);
+    }
+    out.write((random.nextBoolean() ? 0xa4 : 0xaa) | (width == 0 ? 0 : 1));
+    if (random.nextInt(20) == 0) {
+      out.write(random.nextBoolean() ? 0xfd : 0xfc); // std, cld
+    }
   }
 
   private static byte[] program(List<Form> forms, SplittableRandom random) {
@@ -96,6 +119,9 @@ class RandomProgramsTest {
         out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(operands));
       } catch (IllegalArgumentException e) {
         continue;
+      }
+      if (random.nextInt(12) == 0) {
+        string(out, random);
       }
       if (random.nextInt(6) == 0) {
         // A conditional jump over a NOP of two bytes.
