@@ -334,7 +334,8 @@ public final class Cpu {
       } else if (engine != null && engine.run(this, b, until)) {
         b = none;
       } else {
-        interpret(b, 0, (int) Math.min(b.ops.length, until - clock.now));
+        int n = (int) Math.min(b.ops.length, until - clock.now);
+        interpret(b, 0, n, n == 1);
       }
       Fault f = takeFault();
       if (f != null && !restarts(f)) {
@@ -401,7 +402,7 @@ public final class Cpu {
 
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
   private void runBlock(Block b, int n) {
-    interpret(b, 0, n);
+    interpret(b, 0, n, n == 1);
     Fault f = takeFault();
     if (f != null) {
       throw f;
@@ -430,10 +431,15 @@ public final class Cpu {
    * @return whether the run may go on at RIP: not if an instruction faulted ({@link #takeFault}) or asked for something
    */
   public boolean interpret(Block b, int from, int n) {
+    // Only if the interpreter would run it alone, too: else it would walk once for a device where the interpreter walks twice.
+    return interpret(b, from, n, b.ops.length == 1);
+  }
+
+  private boolean interpret(Block b, int from, int n, boolean alone) {
     Op[] ops = b.ops;
     Instruction[] instructions = b.instructions;
     rip = b.next;
-    alone = n == 1;
+    this.alone = alone;
     int k = from;
     try {
       while (k < n) {
