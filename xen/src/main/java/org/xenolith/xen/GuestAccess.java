@@ -42,6 +42,15 @@ public final class GuestAccess {
     return true;
   }
 
+  /** Copies what can be read of the {@code into.length} bytes at RIP, page by page; returns how many these are. */
+  public static int copyInstruction(Cpu cpu, byte[] into) {
+    int first = (int) Math.min(into.length, GuestMemory.FRAME_SIZE - (cpu.rip & GuestMemory.FRAME_SIZE - 1));
+    if (!copyIn(cpu, cpu.rip, into, 0, first)) {
+      return 0;
+    }
+    return copyIn(cpu, cpu.rip + first, into, first, into.length - first) ? into.length : first;
+  }
+
   /** Copies an array to guest memory at {@code va}. */
   public static boolean copyOut(Cpu cpu, long va, byte[] from, int offset, int length) {
     if (!accessible(cpu, va, length)) {

@@ -94,10 +94,7 @@ public final class WritablePageTables {
   }
 
   private Instruction decode(Cpu cpu) {
-    int length = 0;
-    while (length < code.length && GuestAccess.copyIn(cpu, cpu.rip + length, code, length, 1)) {
-      length++;
-    }
+    int length = GuestAccess.copyInstruction(cpu, code);
     int available = length;
     CodeBytes bytes = n -> n < available ? code[n] & 0xff : -1;
     return decoder.decode(bytes, cpu.rip, cpu.mode);

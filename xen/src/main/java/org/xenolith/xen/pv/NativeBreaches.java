@@ -74,10 +74,7 @@ final class NativeBreaches {
   }
 
   private Instruction decode() {
-    int length = 0;
-    while (length < code.length && GuestAccess.copyIn(vcpu.cpu, vcpu.cpu.rip + length, code, length, 1)) {
-      length++;
-    }
+    int length = GuestAccess.copyInstruction(vcpu.cpu, code);
     return decoder.decode(code, 0, length, vcpu.cpu.rip, vcpu.cpu.mode);
   }
 

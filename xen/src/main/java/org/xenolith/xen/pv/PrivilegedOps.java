@@ -103,10 +103,7 @@ final class PrivilegedOps {
 
   /** Carries out the instruction at RIP, which raised #GP(0). */
   Result generalProtection() {
-    int length = 0;
-    while (length < code.length && GuestAccess.copyIn(cpu, cpu.rip + length, code, length, 1)) {
-      length++;
-    }
+    int length = GuestAccess.copyInstruction(cpu, code);
     Instruction i = decoder.decode(code, 0, length, cpu.rip, cpu.mode);
     if (i == null) {
       return Result.REFLECT;

@@ -63,6 +63,35 @@ class PrivilegedOpsTest {
   }
 
   @Test
+  void anInstructionIsReadWithOneWalkOfThePageTables() {
+    long[] references = new long[2];
+    for (int more = 0; more < 2; more++) {
+      try (MicroGuest guest = new MicroGuest()) {
+        for (int n = 0; n < 100 * (1 + more); n++) {
+          guest.a.emit(Mnemonic.MOV, gpr(Assembler.RCX), register(OperandKind.CR, 3));
+        }
+        guest.powerOff();
+        assertThat(guest.run().kind()).isEqualTo(Kind.POWEROFF);
+        references[more] = guest.vcpu().cpu.tlbStatistics()[1];
+      }
+    }
+    assertThat(references[1] - references[0]).isEqualTo(100 * 4);
+  }
+
+  @Test
+  void anInstructionMayLieInTwoPages() {
+    try (MicroGuest guest = new MicroGuest()) {
+      while (guest.a.address() < MicroGuest.CODE + 0x1000 - 2) {
+        guest.a.emit(Mnemonic.NOP);
+      }
+      guest.a.emit(Mnemonic.MOV, gpr(Assembler.RAX), register(OperandKind.CR, 3));
+      guest.keep(0).powerOff();
+      assertThat(guest.run().kind()).isEqualTo(Kind.POWEROFF);
+      assertThat(guest.word(0)).isNotZero();
+    }
+  }
+
+  @Test
   void modelSpecificRegistersAreWrittenAsXenAllows() {
     try (MicroGuest guest = countingFaults(2)) {
       write(guest, 0xc000_0102, 0x1234_5000L);
