@@ -30,6 +30,8 @@ def rows(samples, rivals, jobs, memory_mib):
                 theirs = [s["seconds"] and s["seconds"][key] for s in other]
                 found.append(row(mode, name, rival, mine, theirs, TARGETS[mode].get(name), "s"))
         if cold:
+            mine, theirs = ([s["processor_seconds"] if s["seconds"] else None for s in taken] for taken in (cold, other))
+            found.append(row(mode, "processor time, whole run", rival, mine, theirs, None, "s"))
             limit = memory_mib + MEMORY_BESIDE_MIB
             mine = [s["memory_mib"] if s["seconds"] else None for s in cold]
             found.append(row(mode, "peak memory, of its limit", "limit", mine, [limit] * len(mine), 1, "MiB"))

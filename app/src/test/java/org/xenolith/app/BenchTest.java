@@ -58,16 +58,18 @@ class BenchTest {
   void comparesTimesOfTheSameRoundWithTheTargets() throws Exception {
     Result result = results("""
         def boots(*seconds):
-            return [{"seconds": s and {"boot": s, "boot from the first line": s / 2}, "memory_mib": 900} for s in seconds]
+            return [{"seconds": s and {"boot": s, "boot from the first line": s / 2}, "processor_seconds": 9, "memory_mib": 900}
+                    for s in seconds]
         rows = results.rows({"pv": boots(3, 1, 4, 5), "xen": boots(6, 2, 1, None)}, {"pv": "xen"}, [], 512)
         results.show(rows)
         """);
     assertThat(result.err).isEmpty();
-    assertThat(result.out.lines()).hasSize(4);
+    assertThat(result.out.lines()).hasSize(5);
     // Three rounds have both: 3/6, 1/2, 4/1. The medians of all rounds would give 3.5/2.
     assertThat(result.out)
         .containsPattern("pv +boot, cold +3\\.50 \\(1\\.00-5\\.00\\) s +xen +2\\.00 .* 0\\.50 \\(0\\.50-4\\.00\\) +0\\.60 met");
     assertThat(result.out).containsPattern("pv +from the first line, cold .* 0\\.50 \\(0\\.50-4\\.00\\) +-");
+    assertThat(result.out).containsPattern("pv +processor time, whole run +9\\.00 s +xen +9\\.00 s +1\\.00 +-");
     assertThat(result.out).containsPattern("pv +peak memory, of its limit +900 MiB +limit +862 MiB +1\\.04 +1\\.00 MISSED");
   }
 
@@ -75,7 +77,7 @@ class BenchTest {
   void drawsWhatItMeasured() throws Exception {
     Path picture = temp.resolve("picture.svg");
     Result result = results("""
-        boots = [{"seconds": {"boot": 2, "boot from the first line": 1}, "memory_mib": 400}]
+        boots = [{"seconds": {"boot": 2, "boot from the first line": 1}, "processor_seconds": 9, "memory_mib": 400}]
         rows = results.rows({"pvh": boots, "qemu": boots}, {"pvh": "qemu"}, [], 512)
         results.picture(rows, "a <machine>; and its & versions", "%s")
         """.formatted(picture));
