@@ -54,7 +54,8 @@ final class Trace {
       long va = toTarget ? last.instruction.target() : b.next;
       Block next = b.successor(va == b.next);
       // What crosses into the next page is a trace of its own, which looks for that page at its entry.
-      if (next == null || next.va != va || !suits(next) || next.secondPage != 0 || first.secondPage != 0 || (next.va & PAGE) != (first.va & PAGE)
+      if (next == null || next.va != va || !suits(next) || next.secondPage != 0 || first.secondPage != 0
+          || (next.va & PAGE) != (first.va & PAGE)
           || (next.host & PAGE) != (first.host & PAGE) || trace.blocks.size() == MOST_BLOCKS || trace.blocks.contains(next)
           || trace.steps.size() + next.instructions.length > MOST_INSTRUCTIONS) {
         return trace;
