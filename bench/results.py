@@ -62,7 +62,7 @@ def title(machine, rounds):
 
 
 def show(found):
-    form = "{:5} {:26} {:>20} {:>6} {:>20} {:>18} {:>7} {}"
+    form = "{:5} {:26} {:>20} {:>6} {:>20} {:>21} {:>7} {}"
     print(form.format("mode", "what", "ours", "rival", "theirs", "ratio", "target", "").rstrip())
     for r in found:
         unit = 2 if r["unit"] == "s" else 0
