@@ -770,6 +770,42 @@ public final class Mmu {
     if (!walk.walk(va, access, user, false)) {
       throw walk.violation != -1 ? cpu.secondStageViolation(walk.violation, walk.violationAccess) : cpu.pageFault(va, walk.error);
     }
+    return enterWalked(va, access);
+  }
+
+  /**
+   * For an {@link Engine}: makes the TLB's entry for an access of one page, as the interpreter would that is about to do that access.
+   *
+   * @param access {@link #READ}, {@link #WRITE} or {@link #FETCH}
+   * @return whether there is one now; if not, nothing is counted, and the interpreter finds out what is to be done
+   */
+  public boolean fillEntry(long va, int access) {
+    if (watcher != null || current == unused || !canonical(va)) {
+      return false;
+    }
+    long entry = (access == READ ? current.read : access == WRITE ? current.write : current.fetch) + index(va);
+    if (Host.getLong(entry) == (va & PAGE)) {
+      return true;
+    }
+    long references = walk.references;
+    if (walk.walk(va, access, user, false)) {
+      enterWalked(va, access);
+      if (Host.getLong(entry) == (va & PAGE)) {
+        fills++;
+        return true;
+      }
+    }
+    walk.references = references;
+    return false;
+  }
+
+  /** For an {@link Engine}: the host address of a page that has a fetch entry, else another one. */
+  public long fetchPage(long va) {
+    return Host.getLong(fetchTlb + index(va) + 8);
+  }
+
+  /** Makes the entries of the last walk. */
+  private long enterWalked(long va, int access) {
     long pa = walk.pa;
     long mfn = pa >>> GuestMemory.FRAME_SHIFT;
     onBus = walk.onBus;

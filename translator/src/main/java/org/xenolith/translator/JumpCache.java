@@ -52,6 +52,12 @@ final class JumpCache {
     Native.putLong(entry + PAGES + 8, t.first().host & PAGE);
   }
 
+  /** Whether a jump to an address would be found if the TLB had this page for it. */
+  boolean has(long va, long page) {
+    long entry = entry(va);
+    return Native.getLong(entry + VA) == va && Native.getLong(entry + PAGES + 8) == page;
+  }
+
   void forget(Translation t) {
     long entry = entry(t.first().va);
     if (Native.getLong(entry + CODE) == t.entry) {

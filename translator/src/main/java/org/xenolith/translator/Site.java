@@ -8,7 +8,7 @@ import org.xenolith.cpu.Block;
 final class Site {
   /** Why machine code is left. */
   enum Kind {
-    /** The interpreter is to run one instruction; machine code may go on behind it. */
+    /** The interpreter is to run one instruction; machine code may go on behind it. For some, a TLB entry may be all that is missing. */
     INSTRUCTION,
     /** The trace is over: RIP is {@link #target}. */
     EXIT,
@@ -29,6 +29,14 @@ final class Site {
 
   /** For an instruction: the address of the machine code behind it, or 0. */
   long resume;
+
+  /**
+   * For an instruction that may lack a TLB entry: the address of machine code that tries once more, or 0; the kind of access and its bytes.
+   * The linear address is in {@link State#ADDRESS}.
+   */
+  long retry;
+
+  int access, size;
 
   /** For an instruction: that it leaves the SSE registers alone, that it is a translated SSE instruction. */
   boolean keepsSse, vector;

@@ -48,6 +48,9 @@ final class State {
   /** The other flags, as {@link Cpu#eflags} has them. */
   static final int EFLAGS = 64;
 
+  /** The linear address for which a TLB entry may be missing. */
+  static final int ADDRESS = 72;
+
   /** Working space. */
   static final int SCRATCH = 48, SCRATCH2 = 56;
 
@@ -125,6 +128,10 @@ final class State {
     boolean used = Native.getByte(base + SSE_USED) != 0;
     Native.putByte(base + SSE_USED, 0);
     return used;
+  }
+
+  long address() {
+    return Native.getLong(base + ADDRESS);
   }
 
   int budget() {

@@ -40,6 +40,12 @@ final class TraceTranslator {
     /** For an instruction: that behind it the SSE registers are known to be in the host. */
     boolean sse;
 
+    /** For an instruction that may lack a TLB entry: where its address is computed, or -1; whether SSE registers are in the host there. */
+    int retry = -1;
+
+    boolean retrySse;
+    int access, size;
+
     /** For an exit: where to; and whether the jump may be patched itself, since nothing is to be done. */
     boolean exit;
 
@@ -56,6 +62,9 @@ final class TraceTranslator {
   private final List<Stub> stubs = new ArrayList<>();
   private int total;
   private int index;
+
+  /** Where the code before a check of an address begins, or -1. */
+  private int retry;
 
   /** Whether the trace has found the SSE registers to be in the host. */
   private boolean sseReady;
@@ -143,6 +152,7 @@ final class TraceTranslator {
   private void step(Step step) {
     Instruction i = step.instruction;
     int firstStub = stubs.size();
+    retry = -1;
     if (step.flagsWanted() && step.rule.effect.changes != 0 && step.rule.effect.kills != Flags.ALL && step.rule.effect != FlagEffect.STEP) {
       // It changes some of the saved flags.
       saveFlags();
@@ -354,6 +364,7 @@ final class TraceTranslator {
   /** Turns the memory operand into a host address in {@link Host#A}, or leaves. */
   private void operandAddress(Step step, int size, int table) {
     Instruction i = step.instruction;
+    mayRetryHere();
     if (isConstant(i)) {
       checkConstant(step, i.ea, size, table);
       return;
@@ -373,10 +384,28 @@ final class TraceTranslator {
   /** Turns a linear address in {@link Host#A} into a host address, or leaves. */
   private void check(Step step, int size, int table) {
     entry(A, table);
-    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
-    leaveIf(step, JA);
+    leaveIfOutside(step, size, table);
     e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
     host = 0;
+  }
+
+  /** With a TLB entry's address in {@link Host#B} and a distance from its tag in {@link Host#A}: leaves unless that is inside the page. */
+  private void leaveIfOutside(Step step, int size, int table) {
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
+    Stub stub = stub(step);
+    stub.jumps.add(e.jump(JA));
+    stub.retry = retry;
+    stub.retrySse = sseReady;
+    stub.access = table;
+    stub.size = size;
+  }
+
+  /**
+   * From here to the next check of an address the code may be run again: it changes nothing, and needs no flags of the host's. Not from
+   * further back, since the TLB entry for one access may drive out that for another.
+   */
+  private void mayRetryHere() {
+    retry = e.position();
   }
 
   /** Puts the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} how far the address is from its tag. */
@@ -393,10 +422,11 @@ final class TraceTranslator {
     int entry = table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
     e.load(B, STATE, State.TLB);
     e.constant(A, va);
-    e.arithmeticMemory(Emitter.SUB, A, B, entry);
-    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
-    leaveIf(step, JA);
-    e.arithmeticMemory(Emitter.ADD, A, B, entry + 8);
+    // From here on as with a computed entry.
+    e.lea(B, B, -1, 0, entry - table);
+    e.arithmeticMemory(Emitter.SUB, A, B, table);
+    leaveIfOutside(step, size, table);
+    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
     host = 0;
   }
 
@@ -728,6 +758,7 @@ final class TraceTranslator {
   private void bitString(Step step) {
     Instruction i = step.instruction;
     int rex = i.width == 8 ? 8 : 0;
+    mayRetryHere();
     if (isConstant(i)) {
       e.constant(A, i.ea);
     } else {
@@ -839,9 +870,10 @@ final class TraceTranslator {
     e.withMemory(0, 0, Emitter.MAP_ONE, 0xf7, 0, STATE, State.EFLAGS);
     e.u32(Cpu.DF);
     leaveIf(step, JNE);
+    int nothing = -1;
     if (repeated) {
       e.withRegister(0, 8, Emitter.MAP_ONE, 0x85, COUNT, COUNT);
-      leaveIf(step, JE);
+      nothing = e.jump(JE);
       e.arithmeticImmediate(Emitter.CMP, 8, COUNT, GuestMemory.FRAME_SIZE / i.width);
       leaveIf(step, JA);
     }
@@ -873,15 +905,18 @@ final class TraceTranslator {
       e.load(FROM, STATE, State.SCRATCH);
     }
     e.load(TO, STATE, State.SCRATCH2);
+    if (repeated) {
+      e.bindHere(nothing);
+    }
     host = 0;
   }
 
   /** Puts the host address of the end of a string into {@link Host#A}, or leaves. */
   private void stringEnd(Step step, int address, int table, boolean repeated) {
     int width = step.instruction.width;
+    mayRetryHere();
     entry(address, table);
-    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - width);
-    leaveIf(step, JA);
+    leaveIfOutside(step, width, table);
     if (repeated) {
       e.lea(A, A, COUNT, Integer.numberOfTrailingZeros(width), 0);
       e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE);
@@ -918,6 +953,7 @@ final class TraceTranslator {
   }
 
   private void pushScratch(Step step) {
+    mayRetryHere();
     e.lea(A, SP, -1, 0, -8);
     check(step, 8, WRITE);
     e.load(B, STATE, State.SCRATCH);
@@ -947,6 +983,7 @@ final class TraceTranslator {
       pushScratch(step);
       return;
     }
+    mayRetryHere();
     e.lea(A, SP, -1, 0, -8);
     check(step, 8, WRITE);
     if (i.kind0 == OperandKind.IMM) {
@@ -969,6 +1006,7 @@ final class TraceTranslator {
 
   private void pop(Step step) {
     int guest = step.instruction.reg0;
+    mayRetryHere();
     e.move(A, SP);
     check(step, 8, READ);
     e.lea(SP, SP, -1, 0, 8);
@@ -981,6 +1019,7 @@ final class TraceTranslator {
   }
 
   private void leaveInstruction(Step step) {
+    mayRetryHere();
     e.move(A, HOME[Cpu.RBP]);
     check(step, 8, READ);
     e.lea(SP, HOME[Cpu.RBP], -1, 0, 8);
@@ -1018,6 +1057,7 @@ final class TraceTranslator {
 
   private void pushReturn(Step step) {
     long next = step.block.next;
+    mayRetryHere();
     e.lea(A, SP, -1, 0, -8);
     check(step, 8, WRITE);
     if (next == (int) next) {
@@ -1032,6 +1072,7 @@ final class TraceTranslator {
 
   private void target(Step step) {
     Instruction i = step.instruction;
+    mayRetryHere();
     if (i.hasMemory()) {
       operandAddress(step, 8, READ);
       e.load(A, A, 0);
@@ -1062,6 +1103,7 @@ final class TraceTranslator {
   private void ret(Step step) {
     Instruction i = step.instruction;
     saveFlags();
+    mayRetryHere();
     e.move(A, SP);
     check(step, 8, READ);
     e.load(A, A, 0);
@@ -1084,7 +1126,11 @@ final class TraceTranslator {
     e.load(A, B, JumpCache.FETCH_ENTRY);
     e.arithmeticMemory(Emitter.ADD, A, STATE, State.TLB);
     compareEntry(A, 0, B, JumpCache.PAGES);
-    leaveIf(step, JNE);
+    Stub stub = stub(step);
+    stub.jumps.add(e.jump(JNE));
+    stub.retry = retry;
+    stub.retrySse = sseReady;
+    stub.access = FETCH;
   }
 
   /** Compares 16 bytes at two places, the second aligned; uses {@link Host#A} at the end. */
@@ -1106,6 +1152,9 @@ final class TraceTranslator {
     for (int at : stub.jumps) {
       e.bindHere(at);
     }
+    if (stub.retry >= 0) {
+      storeAddress(stub);
+    }
     if (!stub.saved) {
       saveFlags(false, stub.again, stub.setter);
     }
@@ -1117,6 +1166,7 @@ final class TraceTranslator {
     site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
     leave(owner.add(site));
+    emitRetry(stub, site);
     if (stub.index == total - 1 && endsTrace(stub.step)) {
       return;
     }
@@ -1132,6 +1182,31 @@ final class TraceTranslator {
       flags.load(B);
     }
     e.jumpTo(e.address(stub.resume));
+  }
+
+  /** Tells which linear address was looked for, from what the check of it has left in the two free registers. */
+  private void storeAddress(Stub stub) {
+    if (stub.access == FETCH) {
+      e.load(A, B, JumpCache.VA);
+    } else {
+      e.arithmeticMemory(Emitter.ADD, A, B, stub.access);
+    }
+    e.store(STATE, State.ADDRESS, A);
+  }
+
+  private void emitRetry(Stub stub, Site site) {
+    if (stub.retry < 0) {
+      return;
+    }
+    site.access = stub.access == READ ? Mmu.READ : stub.access == WRITE ? Mmu.WRITE : Mmu.FETCH;
+    site.size = stub.size;
+    if (!stub.retrySse) {
+      site.retry = e.address(stub.retry);
+      return;
+    }
+    site.retry = e.address(e.position());
+    takeSse();
+    e.jumpTo(e.address(stub.retry));
   }
 
   /** Whether an instruction may look at the SSE registers. */

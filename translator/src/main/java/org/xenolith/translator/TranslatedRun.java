@@ -3,10 +3,14 @@ package org.xenolith.translator;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Instruction;
 
 /** Runs the translations of a {@link Translator} for one processor. */
 final class TranslatedRun implements Engine {
+  private static final long PAGE_OFFSET = GuestMemory.FRAME_SIZE - 1;
+
   private final Translator translator;
   private final State state;
 
@@ -73,6 +77,11 @@ final class TranslatedRun implements Engine {
     long code = entry;
     while (true) {
       Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
+      long again = afterFill(cpu, site);
+      if (again != 0) {
+        code = again;
+        continue;
+      }
       state.store(cpu);
       if (site.kind != Site.Kind.INSTRUCTION) {
         int done = budget - state.budget();
@@ -128,6 +137,27 @@ final class TranslatedRun implements Engine {
       state.load(cpu);
       code = site.resume;
     }
+  }
+
+  /**
+   * Makes the TLB entry that was all that was missing, if so: the registers stay where they are.
+   *
+   * @return the address of the machine code to go on with, or 0
+   */
+  private long afterFill(Cpu cpu, Site site) {
+    if (site.retry != 0) {
+      long va = state.address();
+      if (site.access == Mmu.FETCH) {
+        return cpu.mmu.fillEntry(va, Mmu.FETCH) && translator.jumps().has(va, cpu.mmu.fetchPage(va)) ? site.retry : 0;
+      }
+      boolean onePage = (va & PAGE_OFFSET) + site.size <= GuestMemory.FRAME_SIZE;
+      return onePage && cpu.mmu.fillEntry(va, site.access) ? site.retry : 0;
+    }
+    Translation next = site.linked;
+    if (next != null && next.valid && cpu.mmu.fillEntry(site.target, Mmu.FETCH)) {
+      return cpu.mmu.fetchPage(site.target) == (next.first().host & -GuestMemory.FRAME_SIZE) ? next.entry : 0;
+    }
+    return 0;
   }
 
   private static boolean isIndirect(Instruction i) {

@@ -187,6 +187,10 @@ final class Translator {
     return null;
   }
 
+  JumpCache jumps() {
+    return jumps;
+  }
+
   /** Lets indirect jumps find a translation. */
   void enterJump(Translation t) {
     jumps.enter(t);
