@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.GuestAccess;
@@ -144,6 +145,13 @@ public final class EventChannels {
 
   Channel channel(int port) {
     return channels.get(port);
+  }
+
+  /** Tells of each page of the guest's that holds FIFO structures. */
+  void forEachFrame(LongConsumer teller) {
+    if (fifo != null) {
+      fifo.forEachFrame(teller);
+    }
   }
 
   void raise(Channel channel) {

@@ -1,6 +1,7 @@
 package org.xenolith.xen.event;
 
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
@@ -91,13 +92,18 @@ final class Fifo implements Delivery {
 
   /** Gives the guest's pages back. */
   void destroy() {
+    forEachFrame(frames::release);
+  }
+
+  /** Tells of each page of the guest's that is held. */
+  void forEachFrame(LongConsumer teller) {
     for (Queues q : queues) {
       if (q.controlMfn >= 0) {
-        frames.release(q.controlMfn);
+        teller.accept(q.controlMfn);
       }
     }
     for (int page = 0; page < arrayPages; page++) {
-      frames.release(arrayMfns[page]);
+      teller.accept(arrayMfns[page]);
     }
   }
 

@@ -60,6 +60,10 @@ public final class GrantTables {
     this.maps = new GrantMaps(domain, table, entries);
   }
 
+  GrantMaps maps() {
+    return maps;
+  }
+
   /** Grants the rings of console and store, as the domain names their frames, to domain 0 (libxenguest, dom_boot.c). */
   public void grantRings(long consoleFrame, long storeFrame) {
     table.grant(CONSOLE_REF, DOMID_0, consoleFrame);

@@ -29,7 +29,7 @@ import org.xenolith.xen.Vcpu;
  */
 final class MicroGuest implements AutoCloseable {
   static final long CODE = 0x100000, DATA = 0x180000, STACK = 0x190000;
-  static final long MEMORY = 16L << 20;
+  private static final long MEMORY = 16L << 20;
 
   static final int SET_TRAP_TABLE = 0, STACK_SWITCH = 3, FPU_TASKSWITCH = 5, SET_DEBUGREG = 8, GET_DEBUGREG = 9, MULTICALL = 13;
   static final int SET_TIMER_OP = 15, XEN_VERSION = 17, CONSOLE_IO = 18, VM_ASSIST = 21, IRET = 23, VCPU_OP = 24, SET_SEGMENT_BASE = 25;
@@ -41,6 +41,7 @@ final class MicroGuest implements AutoCloseable {
   private final ByteArrayOutputStream log = new ByteArrayOutputStream();
   private PvMachine machine;
   private int vcpus = 1;
+  private long memory = MEMORY;
   private boolean stopOnUnknown = true;
 
   /** Saves start_info's address and takes a stack of its own. */
@@ -51,6 +52,11 @@ final class MicroGuest implements AutoCloseable {
 
   MicroGuest vcpus(int count) {
     vcpus = count;
+    return this;
+  }
+
+  MicroGuest memory(long bytes) {
+    memory = bytes;
     return this;
   }
 
@@ -179,7 +185,7 @@ final class MicroGuest implements AutoCloseable {
   }
 
   RunOutcome run(long limit, Observer observer) {
-    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", MEMORY, vcpus, 0, stopOnUnknown);
+    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", memory, vcpus, 0, stopOnUnknown);
     machine = new PvMachine(setup, (bytes, length) -> {}, (bytes, length) -> log.write(bytes, 0, length), observer);
     return machine.run(limit);
   }
