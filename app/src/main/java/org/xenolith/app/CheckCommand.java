@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import org.xenolith.app.guest.GuestInitrd;
 import org.xenolith.app.report.CheckReport;
 import org.xenolith.app.report.ReportFile;
+import org.xenolith.image.ImageException;
 import org.xenolith.image.KernelImage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -73,6 +74,7 @@ final class CheckCommand implements Callable<Integer> {
     checkOptions();
     ReportFile file = options.report == null ? null : new ReportFile(options.report);
     KernelImage image = context.image(kernel);
+    requirePvGuest(image);
     BootPlan plan = new BootPlan(image, GuestInitrd.of(options.initrd, false, context.stockSystem()), options);
     List<CheckRun> runs = new ArrayList<>();
     CheckVerdict verdict;
@@ -98,10 +100,24 @@ final class CheckCommand implements Callable<Integer> {
     return verdict;
   }
 
+  /** The rules are those of PV guests, whose page tables Xen checks; a kernel that can only run otherwise can break none. */
+  private static void requirePvGuest(KernelImage image) {
+    try {
+      image.pvLayout();
+    } catch (ImageException e) {
+      String problem = e.problem() + "; check judges what a PV guest does to its page tables, which Xen does not check in other modes";
+      String mode = image.xenNotes().phys32Entry().isPresent() ? "pvh" : "bare";
+      throw CommandFailure.unusable(problem, "build it with CONFIG_XEN_PV=y; 'xenolith boot --mode " + mode + "' shows whether it runs so");
+    }
+  }
+
   private void checkOptions() {
     options.check();
     if (options.mode != BootOptions.Mode.pv) {
-      throw CommandFailure.unusable("--mode " + options.mode + ": check is about PV guests", "leave --mode away");
+      String problem =
+          "--mode %s: check judges what a PV guest does to its page tables; there the kernel owns them, and Xen checks nothing";
+      String advice = "leave --mode away; 'xenolith boot --mode %s' shows whether the kernel runs so";
+      throw CommandFailure.unusable(problem.formatted(options.mode), advice.formatted(options.mode));
     }
     if (options.shell || options.gdb != null || options.trace != null || options.pageTables != null || options.stopAt != null) {
       String problem = "check has no --shell, --gdb, --trace, --page-tables and --stop-at";

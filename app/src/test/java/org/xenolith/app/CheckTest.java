@@ -94,6 +94,24 @@ class CheckTest {
   }
 
   @Test
+  void whatCannotBeJudgedIsSaid() throws Exception {
+    Path container = Path.of(guest("container", KEEPS));
+    ByteBuffer elf = ByteBuffer.wrap(Files.readAllBytes(container)).order(ByteOrder.LITTLE_ENDIAN);
+    // In place of the notes of a PV guest that of a container: PHYS32_ENTRY.
+    elf.position(0x200).putInt(4).putInt(8).putInt(18).put("Xen\0".getBytes(StandardCharsets.US_ASCII)).putLong(CODE);
+    elf.putInt(4).putInt(8).putInt(6).put("Xen\0".getBytes(StandardCharsets.US_ASCII)).put("another\0".getBytes(StandardCharsets.US_ASCII));
+    Files.write(container, elf.array());
+    XenolithProcess.Result result = check(container.toString());
+    assertThat(result.status()).isEqualTo(ExitStatus.USAGE);
+    assertThat(result.err()).contains("not a Xen PV guest").contains("check judges what a PV guest does").contains("--mode pvh");
+    assertThat(check(container.toString(), "--bisect").status()).isEqualTo(CheckVerdict.SKIP);
+
+    result = check(guest("keeps", KEEPS), "--mode", "bare");
+    assertThat(result.status()).isEqualTo(ExitStatus.USAGE);
+    assertThat(result.err()).contains("the kernel owns them").contains("boot --mode bare");
+  }
+
+  @Test
   @SuppressWarnings("unchecked")
   void aBrokenRuleIsExplainedInEveryForm() throws Exception {
     String guest = guest("breaks", MAPS_ITS_ROOT_WRITABLE);

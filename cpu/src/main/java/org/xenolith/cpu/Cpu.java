@@ -150,6 +150,9 @@ public final class Cpu {
   /** Whether VMMCALL is an exit; otherwise #UD. */
   public boolean hypercalls;
 
+  /** Whether CPUID outside ring 0 is #GP (CPUID faulting: MISC_FEATURES_ENABLES bit 0). */
+  public boolean cpuidFaults;
+
   /** Ports, the interrupt controller's priority, and model-specific registers that are not this processor's own. */
   public Platform platform = Platform.NONE;
 

@@ -113,6 +113,9 @@ final class SystemOps {
   // ---- The processor and its clock ----
 
   static void cpuid(Cpu c, Instruction i) {
+    if (c.cpuidFaults && c.cpl != 0) {
+      throw c.fault(Fault.GP, 0);
+    }
     int[] result = c.scratch;
     c.model.cpuid(c, (int) c.r[Cpu.RAX], (int) c.r[Cpu.RCX], result);
     c.r[Cpu.RAX] = result[0] & 0xffff_ffffL;

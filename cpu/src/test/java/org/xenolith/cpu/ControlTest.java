@@ -122,6 +122,13 @@ class ControlTest {
   }
 
   @Test
+  void cpuidCanBeMadeToFaultOutsideRing0() {
+    cpu.cpuidFaults = true;
+    machine.code("0f a2");
+    assertThat(machine.fault()).isEqualTo(GP);
+  }
+
+  @Test
   void cpuidSpeaksForTheModel() {
     cpu.r[Cpu.RAX] = 1;
     machine.code("0f a2").step(1);

@@ -11,6 +11,14 @@ public interface Observer {
   /** Xen refused an operation; see {@link Breach}. */
   default void breach(Vcpu vcpu, Breach breach) {}
 
+  /**
+   * Whether the guest's kernel has opened an I/O port to its user mode in a way that Xen does not look at. Asked when Xen refuses the port;
+   * only who knows the kernel's symbols can tell.
+   */
+  default boolean opensPort(Vcpu vcpu, int port) {
+    return false;
+  }
+
   /** Something happened to a frame that is watched ({@link org.xenolith.xen.mm.FrameTable#watch}); by no vcpu while a domain is built. */
   default void frame(Vcpu vcpu, FrameEvent event) {}
 

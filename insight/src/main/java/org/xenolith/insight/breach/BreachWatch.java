@@ -33,16 +33,23 @@ public final class BreachWatch implements Observer {
   }
 
   private final Unwinder unwinder;
+  private final NativePorts ports;
   private final Map<Place, Seen> seen = new LinkedHashMap<>();
   private Runnable onFirst;
 
   public BreachWatch(CodeNames names) {
     this.unwinder = new Unwinder(names);
+    this.ports = new NativePorts(names);
   }
 
   /** What to do at each new place: end the run, for instance. */
   public void onNew(Runnable action) {
     onFirst = action;
+  }
+
+  @Override
+  public boolean opensPort(Vcpu vcpu, int port) {
+    return ports.open(vcpu, port);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.xenolith.insight.breach;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.xenolith.image.KernelImage;
 import org.xenolith.image.Orc;
 import org.xenolith.image.Symbols;
@@ -40,6 +41,11 @@ public final class CodeNames {
   String function(long va) {
     int index = symbols().indexOf(va);
     return index < 0 ? "" : symbols().name(index);
+  }
+
+  /** The address of a symbol, if the image tells. */
+  OptionalLong address(String name) {
+    return symbols().address(name);
   }
 
   /** An address as Linux prints it, {@code name+0x12/0x80}, or in hex. */

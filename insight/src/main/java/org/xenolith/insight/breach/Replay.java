@@ -28,6 +28,7 @@ final class Replay implements Observer {
 
   private final CodeNames names;
   private final Unwinder unwinder;
+  private final NativePorts ports;
   private final List<Incident> incidents;
   private final Map<Long, FrameHistory> histories = new HashMap<>();
   private final List<List<StackFrame>> queued = new ArrayList<>();
@@ -39,6 +40,7 @@ final class Replay implements Observer {
   private Replay(CodeNames names, List<Incident> incidents) {
     this.names = names;
     this.unwinder = new Unwinder(names);
+    this.ports = new NativePorts(names);
     this.incidents = incidents;
     incidents.forEach(i -> queued.add(List.of()));
   }
@@ -152,6 +154,11 @@ final class Replay implements Observer {
     if (at < start + bytes && at + length > start) {
       queued.set(next, unwinder.unwind(cpu));
     }
+  }
+
+  @Override
+  public boolean opensPort(Vcpu vcpu, int port) {
+    return ports.open(vcpu, port);
   }
 
   @Override

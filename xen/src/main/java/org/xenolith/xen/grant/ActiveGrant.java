@@ -23,6 +23,16 @@ final class ActiveGrant {
     return hostWriting + deviceWriting > 0;
   }
 
+  /** Mappings for a device's use, which no page table shows. */
+  int deviceMappings() {
+    return deviceReading + deviceWriting;
+  }
+
+  /** Those of {@link #deviceMappings} that are for writing. */
+  int writingDeviceMappings() {
+    return deviceWriting;
+  }
+
   /** Whether the counts allow one more mapping of these kinds. */
   boolean canAdd(boolean host, boolean device, boolean readOnly) {
     return !(host && (readOnly ? hostReading : hostWriting) == MAX) && !(device && (readOnly ? deviceReading : deviceWriting) == MAX);

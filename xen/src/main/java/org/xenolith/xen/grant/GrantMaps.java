@@ -13,7 +13,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiConsumer;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Vcpu;
 import org.xenolith.xen.mm.Pte;
@@ -48,15 +47,6 @@ final class GrantMaps {
     this.table = table;
     this.mmu = domain.xen.mmu;
     this.entries = entries;
-  }
-
-  /** Tells of each mapping for a device's use: the frame, and whether it is for writing. No page table holds its references. */
-  void forEachDeviceMapping(BiConsumer<Long, Boolean> teller) {
-    for (Mapping mapping : mappings) {
-      if ((mapping.flags & DEVICE) != 0) {
-        teller.accept(table.active(mapping.ref).mfn, (mapping.flags & READ_ONLY) == 0);
-      }
-    }
   }
 
   /** GNTTABOP_map_grant_ref on a struct gnttab_map_grant_ref. */

@@ -1,5 +1,6 @@
 package org.xenolith.xen.grant;
 
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import org.xenolith.cpu.GuestMemory;
@@ -171,6 +172,11 @@ final class GrantTable {
   /** What is kept for an entry in use, or null. */
   ActiveGrant active(int ref) {
     return active.get(ref);
+  }
+
+  /** All entries in use. */
+  Collection<ActiveGrant> active() {
+    return active.values();
   }
 
   void setActive(int ref, ActiveGrant grant) {

@@ -60,8 +60,8 @@ public final class GrantTables {
     this.maps = new GrantMaps(domain, table, entries);
   }
 
-  GrantMaps maps() {
-    return maps;
+  GrantTable table() {
+    return table;
   }
 
   /** Grants the rings of console and store, as the domain names their frames, to domain 0 (libxenguest, dom_boot.c). */

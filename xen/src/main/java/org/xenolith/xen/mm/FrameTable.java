@@ -55,11 +55,13 @@ public final class FrameTable {
   private static final String[] TYPE_NAMES = {"none", "L1", "L2", "L3", "L4", "descriptors", "shared", "writable"};
 
   private final int frames;
-  private final int[] owner;
-  private final int[] count;
-  private final int[] typeCount;
-  private final byte[] type;
-  private final byte[] flags;
+
+  // Seen by this package, so that an audit can find what has changed at the speed of memory.
+  final int[] owner;
+  final int[] count;
+  final int[] typeCount;
+  final byte[] type;
+  final byte[] flags;
   private final short[] linear;
   private final long[] pfn;
   private final long[] tlbStamp;

@@ -37,17 +37,19 @@ final class NativeBreaches {
     this.vcpu = vcpu;
   }
 
-  /** The kernel takes a #GP for the instruction at RIP. */
+  /** The guest takes a #GP for the instruction at RIP. */
   void generalProtection() {
-    if (!vcpu.kernelMode) {
-      return;
-    }
     Instruction i = decode();
     if (i == null) {
       return;
     }
     Mnemonic name = i.encoding.mnemonic;
-    if (name == Mnemonic.IN || name == Mnemonic.OUT || name == Mnemonic.INS || name == Mnemonic.OUTS) {
+    boolean port = name == Mnemonic.IN || name == Mnemonic.OUT || name == Mnemonic.INS || name == Mnemonic.OUTS;
+    if (!vcpu.kernelMode) {
+      if (port) {
+        userPort(i);
+      }
+    } else if (port) {
       tell(Rule.PORT_PERMISSION, "%s at 0x%x: neither IOPL nor a bitmap allows the port".formatted(i, i.address));
     } else if (i.kind0 == OperandKind.CR && i.reg0 == 0) {
       long value = vcpu.cpu.r[i.reg1];
@@ -55,6 +57,15 @@ final class NativeBreaches {
           new XenLine("Attempt to change unmodifiable CR0 flags", XenLine.Build.DEBUG));
     } else if (NATIVE.contains(name) || i.kind0 == OperandKind.CR || i.kind1 == OperandKind.CR) {
       tell(Rule.NATIVE_INSTRUCTION, "%s at 0x%x is for ring 0, and Xen does not carry it out".formatted(i, i.address));
+    }
+  }
+
+  /** User mode may use the ports that its kernel opened to it; a kernel that did so as without a hypervisor has forgotten where it runs. */
+  private void userPort(Instruction i) {
+    int port = PrivilegedOps.portOf(i, vcpu.cpu);
+    if (vcpu.domain.xen.observer.opensPort(vcpu, port)) {
+      tell(Rule.PORT_PERMISSION, "%s at 0x%x in user mode, port 0x%x: the kernel opened the port in its task state segment, not by "
+          .formatted(i, i.address, port) + "PHYSDEVOP_set_iobitmap or PHYSDEVOP_set_iopl");
     }
   }
 

@@ -176,13 +176,17 @@ final class PrivilegedOps {
     return (mask & (1 << size) - 1 << (port & 7)) == 0;
   }
 
+  /** The port of IN, OUT, INS or OUTS: E4 to E7 name it in the instruction, the others take it from dx. */
+  static int portOf(Instruction i, Cpu cpu) {
+    boolean immediate = (i.encoding.opcode & 0xfc) == 0xe4;
+    return (int) (immediate ? i.imm & 0xff : cpu.r[Cpu.RDX] & 0xffff);
+  }
+
   private Result port(Instruction i) {
     Mnemonic name = i.encoding.mnemonic;
     boolean string = name == Mnemonic.INS || name == Mnemonic.OUTS;
     boolean in = name == Mnemonic.IN || name == Mnemonic.INS;
-    // E4 to E7 name the port in the instruction, EC to EF take it from dx.
-    boolean immediate = !string && (i.encoding.opcode & 8) == 0;
-    int port = (int) (immediate ? i.imm & 0xff : cpu.r[Cpu.RDX] & 0xffff);
+    int port = portOf(i, cpu);
     int size = Math.min(i.width, 4);
     if (!portAllowed(port, size)) {
       return pv.bounce ? Result.DONE : Result.REFLECT;

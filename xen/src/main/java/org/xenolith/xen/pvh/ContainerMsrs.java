@@ -1,5 +1,6 @@
 package org.xenolith.xen.pvh;
 
+import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Msrs;
 import org.xenolith.xen.Domain;
@@ -21,11 +22,16 @@ final class ContainerMsrs {
   /** Of a threshold register: the firmware has locked it. */
   private static final long LOCKED = 1L << 61;
 
+  /** In PLATFORM_INFO: CPUID can be made to fault, which Xen offers to every container since it sees each CPUID anyway. */
+  private static final long CPUID_FAULTING = 1L << 31;
+
   private final Domain domain;
+  private final Cpu cpu;
   private long mcgStatus;
 
-  ContainerMsrs(Domain domain) {
+  ContainerMsrs(Domain domain, Cpu cpu) {
     this.domain = domain;
+    this.cpu = cpu;
   }
 
   /** Whether RDMSR and WRMSR of a register leave the guest: all but those that SVM loads and stores itself (construct_vmcb). */
@@ -55,8 +61,11 @@ final class ContainerMsrs {
       case 0x179 -> value[0] = BANKS;
       case 0x17a -> value[0] = mcgStatus;
       case 0x17b, 0, 1 -> {}
-      // Without CPUID faulting both say so: PLATFORM_INFO, MISC_FEATURES_ENABLES. No microcode was loaded: PATCH_LEVEL.
-      case 0xce, 0x140, Msrs.PATCH_LEVEL -> {}
+      // PLATFORM_INFO, MISC_FEATURES_ENABLES.
+      case 0xce -> value[0] = CPUID_FAULTING;
+      case 0x140 -> value[0] = cpu.cpuidFaults ? 1 : 0;
+      // No microcode was loaded.
+      case Msrs.PATCH_LEVEL -> {}
       // HWCR; SYSCFG, TOP_MEM, TOP_MEM2, VM_CR, EX_CFG; INT_PENDING_MSG (K8_ENABLE_C1E), NB_CFG; EBC_FREQUENCY_ID of Intel's.
       case 0xc001_0015, 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_0114, 0xc001_102c, 0xc001_0055, 0xc001_001f, 0x2c -> {}
       // DE_CFG: LFENCE serialises.
@@ -94,9 +103,12 @@ final class ContainerMsrs {
       case 0x17a -> mcgStatus = value;
       // MCG_CAP, MCG_CTL; thresholds: dropped.
       case 0x179, 0x17b, MC4_MISC, 0xc000_0408, 0xc000_0409, 0xc000_040a -> {}
-      // MISC_FEATURES_ENABLES has no bit that exists.
+      // MISC_FEATURES_ENABLES.
       case 0x140 -> {
-        return done(value == 0);
+        if ((value & ~1) != 0) {
+          return Written.REFUSED;
+        }
+        cpu.cpuidFaults = value == 1;
       }
       // PATCH_LOADER, DE_CFG; SYSCFG, TOP_MEM, TOP_MEM2, VM_CR, EX_CFG; NB_CFG: dropped.
       case 0xc001_0020, 0xc001_1029, 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_0114, 0xc001_102c, 0xc001_001f -> {}

@@ -45,7 +45,7 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
     super(id, ContainerCpuid.apicId(id), model, board);
     this.domain = domain;
     this.interrupts = interrupts;
-    this.msrs = new ContainerMsrs(domain);
+    this.msrs = new ContainerMsrs(domain, cpu);
     this.p2m = p2m;
     this.scratch = scratch;
     cpu.hypercalls = true;

@@ -7,6 +7,8 @@ public final class HeldByGrants {
   private HeldByGrants() {}
 
   public static void tell(GrantTables grants, CountAudit.Holder holder) {
-    grants.maps().forEachDeviceMapping((mfn, writing) -> holder.holds(mfn, 1, writing ? 1 : 0));
+    for (ActiveGrant grant : grants.table().active()) {
+      holder.holds(grant.mfn, grant.deviceMappings(), grant.writingDeviceMappings());
+    }
   }
 }

@@ -1,9 +1,11 @@
 package org.xenolith.xen.mm;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.Consumer;
 import org.xenolith.cpu.GuestMemory;
@@ -11,10 +13,11 @@ import org.xenolith.xen.Domain;
 import org.xenolith.xen.Vcpu;
 
 /**
- * Looks at all frames of a domain and says which of the invariants in {@link FrameTable} do not hold: counts every reference anew, from
- * tables, roots, pins, descriptor tables and whoever else holds one, by the type that it needs the frame to have.
+ * Looks at all frames and says which of the invariants in {@link FrameTable} do not hold for a domain: counts every reference, from tables,
+ * roots, pins, descriptor tables and whoever else holds one, by the type that it needs the frame to have.
  *
- * <p>An audit keeps a copy of each table and counts only entries that have changed, so that it can be repeated after every hypercall.
+ * <p>An audit that is repeated looks closely only at frames of which something has changed, in the frame table, in a table's contents or in
+ * what holds them; so it can be made after every hypercall.
  */
 public final class CountAudit {
   /** Takes note of references to a frame, and of uses of its type, that no page table or vcpu holds. */
@@ -29,20 +32,34 @@ public final class CountAudit {
   private final FrameTable frames;
   private final Consumer<Holder> others;
 
+  /** The frame table as it was when looked at last. */
+  private final int[] owner;
+
+  private final int[] count;
+  private final int[] typeCount;
+  private final byte[] type;
+  private final byte[] flags;
+
   /** By frame: references that entries of tables hold; and by type and frame, those that need the frame to be of that type. */
   private final int[] mapped;
 
   private final int[][] mappedAs = new int[FrameTable.WRITABLE + 1][];
 
-  /** By frame: references and uses of all else, counted anew each time. */
-  private final int[] held;
+  /** By frame: references and uses that are held besides, now and when looked at last. */
+  private int[] held;
 
-  private final int[] heldUses;
+  private int[] heldUses;
+  private int[] lastHeld;
+  private int[] lastHeldUses;
 
-  /** By frame: as a table of which type it was counted, and with what contents. */
+  /** By frame: as a table of which type it was counted, with what contents; and the frames that were. */
   private final int[] seenAs;
 
   private final byte[][] seen;
+  private final BitSet tables = new BitSet();
+
+  private final BitSet changed = new BitSet();
+  private final BitSet owned = new BitSet();
   private final byte[] contents = new byte[GuestMemory.FRAME_SIZE];
   private final List<String> wrong = new ArrayList<>();
 
@@ -53,12 +70,20 @@ public final class CountAudit {
     this.frames = domain.xen.frames;
     this.others = others;
     int size = (int) frames.frames();
+    this.owner = new int[size];
+    this.count = new int[size];
+    this.typeCount = new int[size];
+    this.type = new byte[size];
+    this.flags = new byte[size];
     this.mapped = new int[size];
-    Arrays.setAll(mappedAs, type -> new int[size]);
+    Arrays.setAll(mappedAs, t -> new int[size]);
     this.held = new int[size];
     this.heldUses = new int[size];
+    this.lastHeld = new int[size];
+    this.lastHeldUses = new int[size];
     this.seenAs = new int[size];
     this.seen = new byte[size][];
+    changed.set(0, size);
   }
 
   /** What is wrong with a domain that has nothing but page tables and descriptor tables; empty when all is right. */
@@ -69,64 +94,125 @@ public final class CountAudit {
   /** A sentence for each broken invariant; empty when all is right. The list is the next call's, too. */
   public List<String> differences() {
     wrong.clear();
-    Arrays.fill(held, 0);
-    Arrays.fill(heldUses, 0);
-    long owned = 0;
-    for (int mfn = 0; mfn < held.length; mfn++) {
-      if (frames.owner(mfn) == domain.id) {
-        look(mfn);
-        owned += frames.is(mfn, FrameTable.XEN_HEAP) ? 0 : 1;
-      } else if (seenAs[mfn] != NOTHING) {
-        count(mfn, NOTHING);
-      }
+    findChanges();
+    for (int mfn = changed.nextSetBit(0); mfn >= 0; mfn = changed.nextSetBit(mfn + 1)) {
+      look(mfn);
     }
-    if (owned != domain.totalPages) {
-      wrong.add("the domain owns " + owned + " frames and is said to own " + domain.totalPages);
+    for (int mfn = tables.nextSetBit(0); mfn >= 0; mfn = tables.nextSetBit(mfn + 1)) {
+      countTable(mfn, seenAs[mfn]);
     }
-    for (Vcpu v : domain.vcpus) {
-      countUse(v.kernelRootMfn, FrameTable.L4);
-      countUse(v.userRootMfn, FrameTable.L4);
-      for (int n = 0; n < v.gdtMfns.length; n++) {
-        countUse(v.gdtMfns[n], FrameTable.SEGMENT_DESCRIPTORS);
-        countUse(v.ldtMfns[n], FrameTable.SEGMENT_DESCRIPTORS);
-      }
+    if (owned.cardinality() != domain.totalPages) {
+      wrong.add("the domain owns " + owned.cardinality() + " frames and is said to own " + domain.totalPages);
     }
-    others.accept(this::hold);
-    for (int mfn = 0; mfn < held.length; mfn++) {
+    for (int mfn = changed.nextSetBit(0); mfn >= 0; mfn = changed.nextSetBit(mfn + 1)) {
       compare(mfn);
+    }
+    if (wrong.isEmpty()) {
+      changed.clear();
     }
     return wrong;
   }
 
-  private void look(int mfn) {
-    hold(mfn, frames.is(mfn, FrameTable.ALLOCATED) ? 1 : 0, frames.is(mfn, FrameTable.XEN_HEAP) ? 1 : 0);
-    if (frames.is(mfn, FrameTable.PINNED)) {
-      hold(mfn, 1, 1);
+  // ---- What has changed ----
+
+  private void findChanges() {
+    int size = owner.length;
+    for (int at = 0; at < size && (at = next(frames.owner, owner, at)) >= 0; at++) {
+      owner[at] = frames.owner[at];
+      changed.set(at);
     }
-    if (frames.is(mfn, FrameTable.BUSY)) {
-      wrong.add("still being validated: " + frames.describe(mfn));
+    for (int at = 0; at < size && (at = next(frames.count, count, at)) >= 0; at++) {
+      count[at] = frames.count[at];
+      changed.set(at);
     }
-    boolean used = frames.typeCount(mfn) > 0;
-    if (used && !frames.is(mfn, FrameTable.VALIDATED)) {
-      wrong.add("in use and never checked: " + frames.describe(mfn));
+    for (int at = 0; at < size && (at = next(frames.typeCount, typeCount, at)) >= 0; at++) {
+      typeCount[at] = frames.typeCount[at];
+      changed.set(at);
     }
-    int type = frames.type(mfn);
-    boolean table = type >= FrameTable.L1 && type <= FrameTable.L4 && frames.is(mfn, FrameTable.VALIDATED);
-    int as = table || type == FrameTable.SEGMENT_DESCRIPTORS && used ? type : NOTHING;
-    if (as != NOTHING || seenAs[mfn] != NOTHING) {
-      count(mfn, as);
+    for (int at = 0; at < size && (at = next(frames.type, type, at)) >= 0; at++) {
+      type[at] = frames.type[at];
+      changed.set(at);
+    }
+    for (int at = 0; at < size && (at = next(frames.flags, flags, at)) >= 0; at++) {
+      flags[at] = frames.flags[at];
+      changed.set(at);
+    }
+    findHolders();
+  }
+
+  private static int next(int[] now, int[] before, int from) {
+    int at = Arrays.mismatch(now, from, now.length, before, from, before.length);
+    return at < 0 ? -1 : from + at;
+  }
+
+  private static int next(byte[] now, byte[] before, int from) {
+    int at = Arrays.mismatch(now, from, now.length, before, from, before.length);
+    return at < 0 ? -1 : from + at;
+  }
+
+  private void findHolders() {
+    int[] spare = lastHeld;
+    lastHeld = held;
+    held = spare;
+    spare = lastHeldUses;
+    lastHeldUses = heldUses;
+    heldUses = spare;
+    Arrays.fill(held, 0);
+    Arrays.fill(heldUses, 0);
+    for (Vcpu v : domain.vcpus) {
+      hold(v.kernelRootMfn, FrameTable.L4);
+      hold(v.userRootMfn, FrameTable.L4);
+      for (int n = 0; n < v.gdtMfns.length; n++) {
+        hold(v.gdtMfns[n], FrameTable.SEGMENT_DESCRIPTORS);
+        hold(v.ldtMfns[n], FrameTable.SEGMENT_DESCRIPTORS);
+      }
+    }
+    others.accept(this::hold);
+    for (int at = 0; at < held.length && (at = next(held, lastHeld, at)) >= 0; at++) {
+      changed.set(at);
+    }
+    for (int at = 0; at < held.length && (at = next(heldUses, lastHeldUses, at)) >= 0; at++) {
+      changed.set(at);
     }
   }
 
+  private void hold(long mfn, int as) {
+    if (mfn != 0) {
+      hold(mfn, 1, 1);
+      if (frames.type(mfn) != as) {
+        wrong.add("not used as " + FrameTable.typeName(as) + ": " + frames.describe(mfn));
+      }
+    }
+  }
+
+  private void hold(long mfn, int references, int uses) {
+    held[(int) mfn] += references;
+    heldUses[(int) mfn] += uses;
+  }
+
+  // ---- Tables ----
+
+  private void look(int mfn) {
+    boolean own = owner[mfn] == domain.id;
+    owned.set(mfn, own && !frames.is(mfn, FrameTable.XEN_HEAP));
+    boolean table = type[mfn] >= FrameTable.L1 && type[mfn] <= FrameTable.L4 && frames.is(mfn, FrameTable.VALIDATED);
+    boolean descriptors = type[mfn] == FrameTable.SEGMENT_DESCRIPTORS && typeCount[mfn] > 0;
+    int as = own && (table || descriptors) ? type[mfn] : NOTHING;
+    if (as != NOTHING || seenAs[mfn] != NOTHING) {
+      countTable(mfn, as);
+    }
+    tables.set(mfn, as != NOTHING);
+  }
+
   /** Counts what has changed in a table since it was counted last. */
-  private void count(int mfn, int as) {
+  private void countTable(int mfn, int as) {
+    if (as != NOTHING && as == seenAs[mfn] && memory.frame(mfn).mismatch(MemorySegment.ofArray(seen[mfn])) < 0) {
+      return;
+    }
     if (as == NOTHING) {
       Arrays.fill(contents, (byte) 0);
     } else {
       memory.read((long) mfn << GuestMemory.FRAME_SHIFT, contents, 0, contents.length);
-    }
-    if (as == seenAs[mfn] && Arrays.equals(contents, seen[mfn])) {
-      return;
     }
     if (seen[mfn] == null) {
       seen[mfn] = new byte[GuestMemory.FRAME_SIZE];
@@ -144,9 +230,6 @@ public final class CountAudit {
   }
 
   private void countWord(int tableMfn, int as, int slot, long word, int by) {
-    if (as == NOTHING) {
-      return;
-    }
     if (as == FrameTable.SEGMENT_DESCRIPTORS) {
       if (by > 0 && (!DescriptorChecks.allowed(word) || DescriptorChecks.fix(word) != word)) {
         wrong.add("descriptor %d is 0x%x in %s".formatted(slot, word, frames.describe(tableMfn)));
@@ -154,7 +237,7 @@ public final class CountAudit {
       return;
     }
     long mfn = Pte.mfn(word);
-    if (!Pte.present(word) || !PageTables.guestSlot(as, slot) || as > FrameTable.L1 && mfn == tableMfn) {
+    if (as == NOTHING || !Pte.present(word) || !PageTables.guestSlot(as, slot) || as > FrameTable.L1 && mfn == tableMfn) {
       return;
     }
     boolean own = frames.valid(mfn) && (by < 0 || frames.owner(mfn) == domain.id);
@@ -162,45 +245,46 @@ public final class CountAudit {
       wrong.add("slot 0x%x of %s has 0x%x, which maps %s".formatted(slot, frames.describe(tableMfn), word, frames.describe(mfn)));
     }
     if (frames.valid(mfn)) {
+      changed.set((int) mfn);
       mapped[(int) mfn] += by;
-      // A table of its own level is mapped by linear page tables, read-only.
-      boolean linear = as > FrameTable.L1 && (word & Pte.WRITABLE) == 0 && frames.type(mfn) == as;
-      if (as > FrameTable.L1) {
-        mappedAs[linear && by > 0 || by < 0 && mappedAs[as - 1][(int) mfn] == 0 ? as : as - 1][(int) mfn] += by;
-      } else if ((word & Pte.WRITABLE) != 0) {
-        mappedAs[FrameTable.WRITABLE][(int) mfn] += by;
+      int needs = as > FrameTable.L1 ? tableType((int) mfn, as, word, by) : (word & Pte.WRITABLE) != 0 ? FrameTable.WRITABLE : NOTHING;
+      if (needs != NOTHING) {
+        mappedAs[needs][(int) mfn] += by;
       }
     }
   }
 
-  private void countUse(long mfn, int type) {
-    if (mfn != 0) {
-      hold(mfn, 1, 1);
-      if (frames.type(mfn) != type) {
-        wrong.add("not used as " + FrameTable.typeName(type) + ": " + frames.describe(mfn));
-      }
-    }
+  /** The type that an entry of a higher table needs: the next level's, or its own for a linear page table, which is read-only. */
+  private int tableType(int mfn, int as, long word, int by) {
+    boolean linear = by > 0 ? (word & Pte.WRITABLE) == 0 && frames.type(mfn) == as : mappedAs[as - 1][mfn] == 0;
+    return linear ? as : as - 1;
   }
 
-  private void hold(long mfn, int references, int uses) {
-    held[(int) mfn] += references;
-    heldUses[(int) mfn] += uses;
-  }
+  // ---- Comparison ----
 
   private void compare(int mfn) {
+    if (frames.is(mfn, FrameTable.BUSY)) {
+      wrong.add("still being validated: " + frames.describe(mfn));
+    }
+    boolean own = owner[mfn] == domain.id;
+    if (own && typeCount[mfn] > 0 && !frames.is(mfn, FrameTable.VALIDATED)) {
+      wrong.add("in use and never checked: " + frames.describe(mfn));
+    }
     int references = held[mfn] + mapped[mfn];
     int uses = heldUses[mfn];
-    if (mapped[mfn] != 0) {
-      for (int type = FrameTable.L1; type <= FrameTable.WRITABLE; type++) {
-        int as = mappedAs[type][mfn];
-        uses += as;
-        if (as != 0 && frames.type(mfn) != type) {
-          wrong.add("mapped as " + FrameTable.typeName(type) + ": " + frames.describe(mfn));
-        }
+    for (int t = FrameTable.L1; t <= FrameTable.WRITABLE; t++) {
+      uses += mappedAs[t][mfn];
+      if (mappedAs[t][mfn] != 0 && type[mfn] != t) {
+        wrong.add("mapped as " + FrameTable.typeName(t) + ": " + frames.describe(mfn));
       }
     }
-    boolean concerned = frames.owner(mfn) == domain.id || frames.owner(mfn) == FrameTable.NOBODY || references != 0;
-    if (concerned && (frames.count(mfn) != references || frames.typeCount(mfn) != uses)) {
+    boolean concerned = own || owner[mfn] == FrameTable.NOBODY || references != 0;
+    if (own) {
+      int pin = frames.is(mfn, FrameTable.PINNED) ? 1 : 0;
+      references += pin + (frames.is(mfn, FrameTable.ALLOCATED) ? 1 : 0);
+      uses += pin + (frames.is(mfn, FrameTable.XEN_HEAP) ? 1 : 0);
+    }
+    if (concerned && (count[mfn] != references || typeCount[mfn] != uses)) {
       wrong.add(frames.describe(mfn) + "; counted " + references + " and " + uses);
     }
   }

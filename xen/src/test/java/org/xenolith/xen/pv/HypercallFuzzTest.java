@@ -15,9 +15,9 @@ import org.xenolith.xen.grant.HeldByGrants;
 import org.xenolith.xen.mm.CountAudit;
 
 /**
- * Hypercalls of a guest with three vcpus, with random, half-valid and changing arguments, and stores into whatever it has mapped. Whatever Xen
- * answers, its invariants hold after each step: what a frame's counts say is what there is, no table or descriptor page can be written by the
- * guest, and no frame of another's is mapped.
+ * Hypercalls of a guest with three vcpus, with random, half-valid and changing arguments, and stores into whatever it has mapped. Whatever
+ * Xen answers, its invariants hold after each step: what a frame's counts say is what there is, no table or descriptor page can be written
+ * by the guest, and no frame of another's is mapped.
  *
  * <p>{@code -Dxenolith.fuzz.calls=10000000 -Dxenolith.fuzz.seed=7} takes more steps, or others; a failure names seed and step.
  */

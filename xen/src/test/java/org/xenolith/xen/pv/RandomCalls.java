@@ -466,7 +466,8 @@ final class RandomCalls {
     }
     switch (operation) {
       case 0 -> {
-        int flags = random.nextInt(4) == 0 ? random.nextInt(32) | random.nextInt(8) << 16 : 2 | random.nextInt(2) << 2 | random.nextInt(4) / 3;
+        int usual = 2 | random.nextInt(2) << 2 | random.nextInt(4) / 3;
+        int flags = random.nextInt(4) == 0 ? random.nextInt(32) | random.nextInt(8) << 16 : usual;
         boolean entry = (flags & 16) != 0;
         put(w, entry ? mfn() << 12 | (long) slot() << 3 : (long) pfn() << 12);
         put(w + 8, flags | (long) (8 + random.nextInt(8)) << 32);

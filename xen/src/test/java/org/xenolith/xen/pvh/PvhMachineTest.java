@@ -3,6 +3,7 @@ package org.xenolith.xen.pvh;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.Cpu;
 import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.Errno;
 
@@ -55,6 +56,31 @@ class PvhMachineTest {
       assertThat(guest.word(A)).isEqualTo(0x566e6558);
       assertThat(guest.word(A + 4)).isEqualTo(0x5c);
       assertThat(guest.machine().exits()).containsEntry("cpuid", 2L);
+    }
+  }
+
+  @Test
+  void cpuidFaultsOutsideRing0WhereTheKernelAsksForIt() {
+    try (TinyContainer guest = new TinyContainer()) {
+      guest.mov(1, 0xce).code(0x0f, 0x32).keep(A);
+      guest.mov(1, 0x140).mov(0, 1).mov(2, 0).code(0x0f, 0x30).mov(0, 0).mov(1, 0x140).code(0x0f, 0x32).keep(A + 4);
+      guest.mov(0, 0x40000000).code(0x0f, 0xa2, 0x89, 0xd8).keep(A + 8).code(0xf4);
+      guest.run();
+      Cpu cpu = guest.machine().domain().vcpus.getFirst().cpu;
+      assertThat(guest.word(A)).isEqualTo(1 << 31);
+      assertThat(guest.word(A + 4)).isEqualTo(1);
+      assertThat(guest.word(A + 8)).isEqualTo(0x566e6558);
+      assertThat(cpu.cpuidFaults).isTrue();
+    }
+  }
+
+  @Test
+  void otherFeaturesOfThatRegisterDoNotExist() {
+    try (TinyContainer guest = new TinyContainer()) {
+      guest.mov(1, 0x140).mov(0, 2).mov(2, 0).code(0x0f, 0x30).powerOff();
+      // #GP without a handler: a triple fault.
+      assertThat(guest.run().kind()).isNotEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.machine().domain().vcpus.getFirst().cpu.cpuidFaults).isFalse();
     }
   }
 
