@@ -25,6 +25,7 @@ public final class GuestMemory {
   private final long frames;
   private final byte[] state;
   private CodeCache codeCache;
+  private long tableChanges;
 
   /**
    * @param segment zero-filled, aligned to a frame, a whole number of frames, alive as long as this object is used
@@ -42,6 +43,16 @@ public final class GuestMemory {
   /** Number of frames: machine frames 0 to this, exclusive, are RAM, but for holes. */
   public long frames() {
     return frames;
+  }
+
+  /** A hypervisor that sees every change of a page table tells of one: TLBs may hold what is no longer true. */
+  public void tableChanged() {
+    tableChanges++;
+  }
+
+  /** How often {@link #tableChanged} was called. */
+  long tableChanges() {
+    return tableChanges;
   }
 
   /** Makes a hole: processors' accesses to these frames go to the {@link Bus}. To be called before any processor runs. */

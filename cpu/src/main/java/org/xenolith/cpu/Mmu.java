@@ -42,6 +42,9 @@ public final class Mmu {
 
     long key = -1;
 
+    /** {@link GuestMemory#tableChanges} when there was no entry last. */
+    long emptyAt;
+
     /** Where in the tables the entries were made since all were cleared, and how many: {@link #FEW} plus 1 for too many to remember. */
     private final int[] made = new int[FEW];
 
@@ -244,6 +247,7 @@ public final class Mmu {
     victim = (victim + 1) % SETS;
     set.clear();
     set.key = key;
+    set.emptyAt = memory.tableChanges();
     return set;
   }
 
@@ -318,6 +322,21 @@ public final class Mmu {
     for (TlbSet set : sets) {
       if ((set.key & ADDRESS) == rootPa) {
         forget(set);
+      }
+    }
+  }
+
+  /**
+   * Forgets all translations of the root at {@code rootPa}, unless no page table has changed since there were none: then each is what a walk
+   * would find. For a hypervisor that calls {@link GuestMemory#tableChanged}.
+   */
+  public void flushChangedRoot(long rootPa) {
+    for (TlbSet set : sets) {
+      if ((set.key & ADDRESS) == rootPa && set.emptyAt != memory.tableChanges()) {
+        changes++;
+        flushes++;
+        set.clear();
+        set.emptyAt = memory.tableChanges();
       }
     }
   }

@@ -75,6 +75,9 @@ final class EntryUpdates {
   }
 
   private void write(long pa, long old, long entry, boolean preserveAd) {
+    if (Pte.present(old)) {
+      memory.tableChanged();
+    }
     memory.writeLong(pa, preserveAd ? entry | old & (Pte.ACCESSED | Pte.DIRTY) : entry);
   }
 }

@@ -28,6 +28,7 @@ public final class GrantMappings implements GrantEntries {
     long old = memory.readLong(pa);
     long mark = mmu.xen().debugBuild ? Pte.GRANT : 0;
     long entry = Pte.adjust(L1, Pte.of(mfn, flags | mark));
+    memory.tableChanged();
     memory.writeLong(pa, entry);
     mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, old, entry);
     mmu.types().tables().putFromL1(old);
@@ -40,6 +41,7 @@ public final class GrantMappings implements GrantEntries {
     if (from != 0 && isEntry) {
       return false;
     }
+    memory.tableChanged();
     long moved = 0;
     if (from != 0) {
       long pa = entryPa(vcpu, from, false);

@@ -247,6 +247,8 @@ final class PageTables {
 
   /** Checks every entry of a frame that becomes a page table, takes their references, and writes them as Xen keeps them. */
   int promote(long tableMfn, int level, int domid) {
+    // The frame may have been a table before, with other entries.
+    memory.tableChanged();
     for (int slot = 0; slot < ENTRIES; slot++) {
       long pa = slotPa(tableMfn, slot);
       long entry = memory.readLong(pa);
@@ -317,11 +319,19 @@ final class PageTables {
 
   /** Lets a root see the machine-to-physical table (fill_ro_mpt). */
   void showM2p(long tableMfn) {
-    memory.writeLong(slotPa(tableMfn, FIRST_XEN_SLOT), xen.mmu.m2p().rootEntry());
+    setM2p(tableMfn, xen.mmu.m2p().rootEntry());
   }
 
   /** Hides the machine-to-physical table from a root (zap_ro_mpt). */
   void hideM2p(long tableMfn) {
-    memory.writeLong(slotPa(tableMfn, FIRST_XEN_SLOT), 0);
+    setM2p(tableMfn, 0);
+  }
+
+  private void setM2p(long tableMfn, long entry) {
+    long pa = slotPa(tableMfn, FIRST_XEN_SLOT);
+    if (memory.readLong(pa) != entry) {
+      memory.tableChanged();
+      memory.writeLong(pa, entry);
+    }
   }
 }

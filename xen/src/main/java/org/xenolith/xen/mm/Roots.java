@@ -116,12 +116,12 @@ public final class Roots {
 
   /**
    * A processor's TLB keeps nothing across a load of CR3 by Xen, and guests count on that when they switch to a root. Translations of
-   * roots that are not in use may stay: they are dropped when their root comes into use.
+   * roots that are not in use may stay: they are dropped when their root comes into use. What is certain to be found again stays, too.
    */
   private static void flushRoots(Vcpu vcpu) {
-    vcpu.cpu.mmu.flushRoot(vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT);
+    vcpu.cpu.mmu.flushChangedRoot(vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT);
     if (vcpu.userRootMfn != 0) {
-      vcpu.cpu.mmu.flushRoot(vcpu.userRootMfn << GuestMemory.FRAME_SHIFT);
+      vcpu.cpu.mmu.flushChangedRoot(vcpu.userRootMfn << GuestMemory.FRAME_SHIFT);
     }
   }
 
