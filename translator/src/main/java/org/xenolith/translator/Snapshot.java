@@ -40,6 +40,8 @@ final class Snapshot {
     cpu.clock.now = clock;
     cpu.retired = retired;
     cpu.setArithmeticFlags(flags);
+    // Of the other flags CLI changes one, which nothing else depends on.
+    cpu.eflags = eflags;
   }
 
   boolean equals(Snapshot other) {
