@@ -7,9 +7,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** A mapping that the host lets be written and executed (mmap(2)). It costs only the pages that are touched. */
+/**
+ * A mapping that the host lets be written and executed (mmap(2)). It costs only the pages that are touched; large ones are asked for
+ * (madvise(2)), since a kernel's code is spread over megabytes.
+ */
 final class ExecutableMemory {
   private static final int PROT_READ_WRITE_EXEC = 1 | 2 | 4, MAP_PRIVATE = 0x02, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000;
+  private static final int MADV_HUGEPAGE = 14;
   private static final long MAP_FAILED = -1;
 
   private ExecutableMemory() {}
@@ -21,7 +25,14 @@ final class ExecutableMemory {
           function("mmap", FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT,
               ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
       long address = (long) mmap.invokeExact(0L, bytes, PROT_READ_WRITE_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
-      return address == MAP_FAILED ? null : MemorySegment.ofAddress(address).reinterpret(bytes, arena, ExecutableMemory::unmap);
+      if (address == MAP_FAILED) {
+        return null;
+      }
+      MethodHandle madvise =
+          function("madvise",
+              FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+      int ignored = (int) madvise.invokeExact(address, bytes, MADV_HUGEPAGE);
+      return MemorySegment.ofAddress(address).reinterpret(bytes, arena, ExecutableMemory::unmap);
     } catch (Throwable e) {
       return null;
     }
