@@ -327,8 +327,8 @@ public final class Mmu {
   }
 
   /**
-   * Forgets all translations of the root at {@code rootPa}, unless no page table has changed since there were none: then each is what a walk
-   * would find. For a hypervisor that calls {@link GuestMemory#tableChanged}.
+   * Forgets all translations of the root at {@code rootPa}, unless no page table has changed since there were none: then each is what a
+   * walk would find. For a hypervisor that calls {@link GuestMemory#tableChanged}.
    */
   public void flushChangedRoot(long rootPa) {
     for (TlbSet set : sets) {

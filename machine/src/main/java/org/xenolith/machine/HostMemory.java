@@ -66,7 +66,8 @@ public final class HostMemory implements AutoCloseable {
   /** A host without large pages refuses, which does no harm. */
   private static void adviseLargePages(long address, long bytes) {
     MethodHandle madvise =
-        function("madvise", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+        function("madvise",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
     try {
       int ignored = (int) madvise.invokeExact(address, bytes, MADV_HUGEPAGE);
     } catch (Throwable e) {
