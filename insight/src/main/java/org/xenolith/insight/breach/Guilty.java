@@ -17,7 +17,8 @@ final class Guilty {
       Set.of(
           "load_gdt", "load_idt", "set_ldt", "load_tls", "load_TLS", "load_tr_desc", "load_TR_desc", "store_tr", "load_gs_index",
           "load_sp0", "write_ldt_entry", "write_gdt_entry", "write_idt_entry", "alloc_ldt", "free_ldt", "get_debugreg", "set_debugreg",
-          "read_cr0", "write_cr0", "read_cr2", "write_cr2", "read_cr3", "write_cr3", "read_cr4", "write_cr4", "clts", "cpuid", "read_msr", "write_msr",
+          "read_cr0", "write_cr0", "read_cr2", "write_cr2",
+          "read_cr3", "write_cr3", "read_cr4", "write_cr4", "clts", "cpuid", "read_msr", "write_msr",
           "read_msr_safe", "write_msr_safe", "read_pmc", "start_context_switch", "end_context_switch", "invalidate_io_bitmap",
           "update_io_bitmap", "iret", "io_delay", "wbinvd", "activate_mm", "dup_mmap", "enter_mmap", "exit_mmap", "pgd_alloc", "pgd_free",
           "alloc_pte", "alloc_pmd", "alloc_pud", "alloc_p4d", "release_pte", "release_pmd", "release_pud", "release_p4d", "set_pte",
