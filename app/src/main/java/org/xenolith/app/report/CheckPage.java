@@ -40,6 +40,8 @@ final class CheckPage {
       table { border-collapse: collapse; width: 100%%; font-size: .92rem; }
       th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
       td { overflow-wrap: anywhere; } .n { text-align: right; white-space: nowrap; }
+      th:last-child, td:last-child { padding-right: 0; }
+      @media (max-width: 32rem) { table { font-size: .8rem; } th, td { padding-right: .5rem; } }
       </style>
       </head>
       <body>

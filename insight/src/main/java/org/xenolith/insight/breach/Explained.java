@@ -166,7 +166,9 @@ public final class Explained {
     for (XenLine line : breach().lines()) {
       release |= line.build() == XenLine.Build.EVERY;
       String builds = line.build() == XenLine.Build.EVERY ? "   [release builds, too]" : "";
-      lines.add("(XEN) d1v%d %s%s".formatted(incident.vcpu(), line.text(), builds));
+      // Some lines name the domain themselves (printk), most have it in front (gprintk).
+      String domain = line.text().startsWith("d1 ") ? "" : "d1v%d ".formatted(incident.vcpu());
+      lines.add("(XEN) %s%s%s".formatted(domain, line.text(), builds));
       Decoding.words(line.text()).forEach(note -> lines.add("  " + note));
     }
     lines.add(release ? "A release build prints only the lines so marked." : "A release build prints nothing.");

@@ -76,6 +76,6 @@ final class Guilty {
   private static boolean isWay(String function) {
     return function.startsWith("hypercall_page") || function.startsWith("xen_hypercall_") || function.startsWith("xen_mc_")
         || function.startsWith("__xen_mc_") || function.startsWith("xen_extend_mm") || function.startsWith("xen_single_call")
-        || function.startsWith("pin_pagetable_pfn") || function.startsWith("xen_do_pin");
+        || function.contains("pin_pagetable_pfn") || function.startsWith("xen_do_pin");
   }
 }

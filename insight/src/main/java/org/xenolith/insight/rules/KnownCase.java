@@ -66,6 +66,11 @@ public enum KnownCase {
           + "memory differs from boot to boot.",
       Set.of(WHOLE_TABLE)),
 
+  BRK_OUTSIDE("A .brk that no program header covers", "5.19-rc, mended with 38fa5479b413",
+      ".brk was marked NOLOAD, so the loader did not know of it and put its own pages there; the kernel took start_info and page tables "
+          + "for free memory and cleared them.",
+      Set.of(WHOLE_TABLE, L1TF_SAFE, TABLE_STORES, WRITABLE_IS_EXCLUSIVE), "extend_brk"),
+
   EXECMEM_ROX("Text poked through a mapping of a table's frame", "6.13-rc2 to rc6, mended by 59f59108475e",
       "The cache of large executable pages for modules counts on large pages, which PV has not; text_poke then mapped the wrong frames.",
       Set.of(WRITABLE_IS_EXCLUSIVE, SMALL_PAGES, ONE_USE), "text_poke", "execmem", "module_alloc"),

@@ -16,7 +16,7 @@ class GuiltyTest {
   @Test
   void glueAndItsBatchesArePassedOver() {
     assertThat(of("xen_hypercall_multicall", "xen_mc_flush", "xen_set_pte_at", "move_page_tables")).isEqualTo("move_page_tables");
-    assertThat(of("hypercall_page", "pin_pagetable_pfn", "xen_alloc_pte", "__pte_alloc_kernel")).isEqualTo("__pte_alloc_kernel");
+    assertThat(of("hypercall_page", "__pin_pagetable_pfn", "xen_alloc_pte", "__pte_alloc_kernel")).isEqualTo("__pte_alloc_kernel");
   }
 
   @Test
