@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -220,13 +222,23 @@ class PcMachineTest {
     }
   }
 
+  /** Writes bytes to memory, such as code for real mode; rbx is lost. */
+  private static void put(PcGuest guest, int pa, int... bytes) {
+    for (int n = 0; n < bytes.length; n++) {
+      guest.a.mov(Assembler.RBX, pa + n).raw(0xc6, 0x03, bytes[n]);
+    }
+  }
+
+  private static void put(PcGuest guest, int pa, String hex) {
+    byte[] bytes = HexFormat.of().parseHex(hex.replace(" ", ""));
+    put(guest, pa, IntStream.range(0, bytes.length).map(n -> bytes[n] & 0xff).toArray());
+  }
+
   // ---- Several processors ----
 
   /** Copies code of the second processor to 8000h, and starts that processor there. */
   private static void startSecond(PcGuest guest, int... code) {
-    for (int n = 0; n < code.length; n++) {
-      guest.a.mov(Assembler.RBX, 0x8000 + n).raw(0xc6, 0x03, code[n]);
-    }
+    put(guest, 0x8000, code);
     guest.apic(0x310, 1 << 24).apic(0x300, 0x4500).apic(0x300, 0x4608);
   }
 
@@ -266,9 +278,7 @@ class PcMachineTest {
   private static void goesOn(PcGuest guest, int shutdownCode, int... code) {
     guest.out(0x70, 1, 0x0f).out(0x71, 1, shutdownCode);
     guest.a.mov(Assembler.RBX, 0x467).raw(0xc7, 0x03, 0x34, 0x00, 0x00, 0x08);
-    for (int n = 0; n < code.length; n++) {
-      guest.a.mov(Assembler.RBX, 0x8034 + n).raw(0xc6, 0x03, code[n]);
-    }
+    put(guest, 0x8034, code);
   }
 
   /** mov dx, 3f8h; mov al, 'w'; out dx, al; mov dx, 604h; mov ax, 3400h; out dx, ax; hlt. */
@@ -341,6 +351,36 @@ class PcMachineTest {
       RunOutcome outcome = guest.run();
       assertThat(outcome.kind()).isEqualTo(RunOutcome.Kind.REBOOT);
       assertThat(outcome.reason()).isEqualTo("the guest asked for a reset by the reset control register");
+    }
+  }
+
+  /** The way of Linux's machine_real_restart: 64-bit code, 32-bit code without paging, 16-bit code of protected mode, real mode. */
+  @Test
+  void aKernelThatLeavesLongModeForTheFirmwareStartsTheMachineAnew() {
+    try (PcGuest guest = new PcGuest()) {
+      put(guest, 0x8000, "b820000000 8ed8" // mov eax, 20h; mov ds, eax
+          + "0f20c0 25ffffff7f 0f22c0" // mov eax, cr0; and eax, ~PG; mov cr0, eax
+          + "ea198000001800" // jmp 18h:8019h
+          + "31c0 31d2 b9800000c0 0f30" // EFER = 0
+          + "0f011d50820000" // lidt [8250h]
+          + "b910000000 8ed9 8ec1 8ee1 8ee9 8ed1" // ds, es, fs, gs, ss = 10h
+          + "66ea40000800"); // jmp 8:40h, of 16 bits
+      put(guest, 0x8040, "6631c9 0f20c2 6683e211" // xor ecx, ecx; mov edx, cr0; and edx, PE | ET
+          + "6681ca00000060 0f22c2 0f22d9 0f09" // or edx, CD | NW; mov cr0, edx; mov cr3, ecx; wbinvd
+          + "80e210 0f22c2" // and dl, ET; mov cr0, edx
+          + "ea64000008" // jmp 800h:64h
+          + "baf803 b072 ee" // mov dx, 3f8h; mov al, 'r'; out dx, al
+          + "eaf0ff00f0"); // jmp f000h:fff0h
+      // Code and data of 16 bits, code and data of 32 bits.
+      put(guest, 0x8208, "ffff0080009b0000 ffff000100930000 ffff0000009bcf00 ffff00000093cf00");
+      // What lgdt and lidt load, and where to jump.
+      put(guest, 0x8240, "2700 0082000000000000 000000000000 ffff00000000 0000 008000001800");
+      // lgdt [8240h]; jmp far [8258h]
+      guest.raw(0x0f, 0x01, 0x14, 0x25, 0x40, 0x82, 0, 0).raw(0xff, 0x2c, 0x25, 0x58, 0x82, 0, 0);
+      RunOutcome outcome = guest.run();
+      assertThat(outcome).isEqualTo(new RunOutcome(RunOutcome.Kind.REBOOT, "the guest asked for a reset by the reset control register"));
+      assertThat(guest.printed()).isEqualTo("r");
+      assertThat(guest.machine().faults()).isEmpty();
     }
   }
 
