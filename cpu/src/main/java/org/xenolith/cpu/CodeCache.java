@@ -32,7 +32,7 @@ public final class CodeCache {
   private final Block[] byFrame;
 
   /** How many blocks each frame has. */
-  private final short[] inFrame;
+  private final int[] inFrame;
 
   private final Decoder decoder = new Decoder();
   private final byte[] bytes = new byte[GuestMemory.FRAME_SIZE + MAX_LENGTH];
@@ -49,7 +49,7 @@ public final class CodeCache {
   public CodeCache(GuestMemory memory) {
     this.memory = memory;
     this.byFrame = new Block[Math.toIntExact(memory.frames())];
-    this.inFrame = new short[byFrame.length];
+    this.inFrame = new int[byFrame.length];
     memory.attach(this);
   }
 

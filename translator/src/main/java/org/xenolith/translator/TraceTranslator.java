@@ -25,7 +25,9 @@ import org.xenolith.isa.OperandKind;
 final class TraceTranslator {
   static final int READ = 0, WRITE = Mmu.TABLE_BYTES, FETCH = 2 * Mmu.TABLE_BYTES;
 
-  private static final int JA = 7, JNE = 5, JE = 4, JS = 8;
+  static final int JA = 7, JNE = 5, JE = 4, JS = 8;
+
+  static final int SP = HOME[Cpu.RSP];
 
   /** A place outside the straight way, to be emitted behind it. */
   private static final class Stub {
@@ -66,8 +68,10 @@ final class TraceTranslator {
   /** Where the code before a check of an address begins, or -1. */
   private int retry;
 
-  /** Whether the trace has found the SSE registers to be in the host. */
-  private boolean sseReady;
+  private final SseInstructions sse;
+  private final BitInstructions bits;
+  private final StringInstructions strings;
+  private final StackInstructions stack;
 
   private Step setter;
   private boolean saved;
@@ -78,6 +82,10 @@ final class TraceTranslator {
     this.owner = owner;
     this.e = new Emitter();
     this.flags = new FlagSaver(e);
+    this.sse = new SseInstructions(this);
+    this.bits = new BitInstructions(this, flags);
+    this.strings = new StringInstructions(this);
+    this.stack = new StackInstructions(this);
   }
 
   Emitter emitter() {
@@ -97,7 +105,7 @@ final class TraceTranslator {
     again = false;
     host = 0;
     setter = null;
-    sseReady = false;
+    sse.begin();
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
     Stub notNow = new Stub();
     notNow.jumps.add(e.jump(JS));
@@ -128,7 +136,7 @@ final class TraceTranslator {
     notNow.jumps.forEach(e::bindHere);
     e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, total);
     leave(owner.add(new Site(Site.Kind.BUDGET, translation)));
-    translation.sse = sseReady;
+    translation.sse = sse.ready();
     while (translation.leading < total && steps.get(translation.leading).rule.action != Action.INTERPRET) {
       translation.leading++;
     }
@@ -161,17 +169,17 @@ final class TraceTranslator {
       case INTERPRET -> interpret(step);
       case NOTHING -> {}
       case REENCODE -> reencode(step);
-      case VECTOR -> vector(step);
+      case VECTOR -> sse.vector(step);
       case LEA -> lea(i);
-      case PUSH -> push(step);
-      case PUSHF -> pushFlags(step);
+      case PUSH -> stack.push(step);
+      case PUSHF -> stack.pushFlags(step);
       case CLI -> clearInterrupts(step);
-      case SCAN -> scan(step);
-      case DOUBLE_SHIFT -> doubleShift(step);
-      case COMPARE_EXCHANGE -> compareExchange(step);
-      case STRING -> string(step);
-      case POP -> pop(step);
-      case LEAVE -> leaveInstruction(step);
+      case SCAN -> bits.scan(step);
+      case DOUBLE_SHIFT -> bits.doubleShift(step);
+      case COMPARE_EXCHANGE -> bits.compareExchange(step);
+      case STRING -> strings.string(step);
+      case POP -> stack.pop(step);
+      case LEAVE -> stack.leaveInstruction(step);
       case DIVIDE -> divide(step);
       case MULTIPLY -> multiply(step);
       case CONVERT ->
@@ -192,12 +200,12 @@ final class TraceTranslator {
       if (!stub.exit) {
         stub.resume = e.position();
         stub.resumeLoadsFlags = host != 0 && step.liveAfter != 0;
-        stub.sse = sseReady;
+        stub.sse = sse.ready();
       }
     }
   }
 
-  private void interpret(Step step) {
+  void interpret(Step step) {
     saveFlags();
     Stub stub = stub(step);
     stub.jumps.add(e.jump());
@@ -218,7 +226,7 @@ final class TraceTranslator {
   // ---- Flags ----
 
   /** Sees to it that the flags are in the state. */
-  private void saveFlags() {
+  void saveFlags() {
     if (saved) {
       return;
     }
@@ -229,7 +237,7 @@ final class TraceTranslator {
     saved = true;
   }
 
-  private void saveFlags(boolean inHost, boolean repeatable, Step from) {
+  void saveFlags(boolean inHost, boolean repeatable, Step from) {
     if (!inHost) {
       if (!repeatable) {
         throw new IllegalStateException("the flags of " + from.instruction + " are lost");
@@ -267,7 +275,7 @@ final class TraceTranslator {
   }
 
   /** Keeps account of the flags that an instruction has just set; its result is in a host register, if there is one. */
-  private void flagsSet(Step step, int result) {
+  void flagsSet(Step step, int result) {
     FlagEffect effect = step.rule.effect;
     if (effect.changes == 0) {
       return;
@@ -322,7 +330,7 @@ final class TraceTranslator {
     }
   }
 
-  private void savedOnly() {
+  void savedOnly() {
     saved = true;
     again = false;
     host = 0;
@@ -330,7 +338,7 @@ final class TraceTranslator {
 
   // ---- Addresses ----
 
-  private static boolean isConstant(Instruction i) {
+  static boolean isConstant(Instruction i) {
     return i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER && i.segment < Instruction.FS;
   }
 
@@ -362,7 +370,7 @@ final class TraceTranslator {
   }
 
   /** Turns the memory operand into a host address in {@link Host#A}, or leaves. */
-  private void operandAddress(Step step, int size, int table) {
+  void operandAddress(Step step, int size, int table) {
     Instruction i = step.instruction;
     mayRetryHere();
     if (isConstant(i)) {
@@ -374,7 +382,7 @@ final class TraceTranslator {
   }
 
   /** Puts the linear address of the memory operand into {@link Host#A}. */
-  private void linearAddress(Instruction i) {
+  void linearAddress(Instruction i) {
     offset(i, A);
     if (i.segment >= Instruction.FS) {
       e.arithmeticMemory(Emitter.ADD, A, STATE, i.segment == Instruction.FS ? State.FS : State.GS);
@@ -382,7 +390,7 @@ final class TraceTranslator {
   }
 
   /** Turns a linear address in {@link Host#A} into a host address, or leaves. */
-  private void check(Step step, int size, int table) {
+  void check(Step step, int size, int table) {
     entry(A, table);
     leaveIfOutside(step, size, table);
     e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
@@ -390,12 +398,12 @@ final class TraceTranslator {
   }
 
   /** With a TLB entry's address in {@link Host#B} and a distance from its tag in {@link Host#A}: leaves unless that is inside the page. */
-  private void leaveIfOutside(Step step, int size, int table) {
+  void leaveIfOutside(Step step, int size, int table) {
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
     Stub stub = stub(step);
     stub.jumps.add(e.jump(JA));
     stub.retry = retry;
-    stub.retrySse = sseReady;
+    stub.retrySse = sse.ready();
     stub.access = table;
     stub.size = size;
   }
@@ -404,12 +412,12 @@ final class TraceTranslator {
    * From here to the next check of an address the code may be run again: it changes nothing, and needs no flags of the host's. Not from
    * further back, since the TLB entry for one access may drive out that for another.
    */
-  private void mayRetryHere() {
+  void mayRetryHere() {
     retry = e.position();
   }
 
   /** Puts the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} how far the address is from its tag. */
-  private void entry(int address, int table) {
+  void entry(int address, int table) {
     e.move32(B, address);
     e.shift32(5, B, 8);
     e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
@@ -430,9 +438,25 @@ final class TraceTranslator {
     host = 0;
   }
 
+  /** The code of an instruction has changed the host's flags. */
+  void hostFlagsLost() {
+    host = 0;
+  }
+
+  long loadSseCode() {
+    return owner.loadSseCode();
+  }
+
   /** Lets the interpreter run an instruction if a condition holds now. */
-  private void leaveIf(Step step, int condition) {
+  void leaveIf(Step step, int condition) {
     stub(step).jumps.add(e.jump(condition));
+  }
+
+  /** Lets the interpreter run an instruction unless the address in {@link Host#A} is a multiple of 16. */
+  void leaveUnlessAligned(Step step) {
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0xf6, 0, A);
+    e.u8(15);
+    leaveIf(step, JNE);
   }
 
   // ---- The general form ----
@@ -443,11 +467,11 @@ final class TraceTranslator {
     boolean memory = i.hasMemory();
     int width = i.width;
     if (memory && rule.effect == FlagEffect.BIT && i.kind1 == OperandKind.GPR) {
-      bitString(step);
+      bits.bitString(step);
       return;
     }
     if (memory && (rule.effect == FlagEffect.SHIFT || rule.effect == FlagEffect.SHIFT_BY_CL)) {
-      shiftMemory(step);
+      bits.shiftMemory(step);
       return;
     }
     if (memory) {
@@ -580,88 +604,7 @@ final class TraceTranslator {
     }
   }
 
-  // ---- SSE ----
-
-  private static final int[] MANDATORY = {0, 0x66, 0xf3, 0xf2};
-
-  /** The SSE registers of the guest are those of the host, from the first such instruction of a trace on. */
-  private void vector(Step step) {
-    Instruction i = step.instruction;
-    Rule rule = step.rule;
-    if (!sseReady) {
-      compareSse(State.SSE_IN_HOST);
-      int there = e.jump(JE);
-      compareSse(State.SSE_HERE);
-      leaveIf(step, JNE);
-      e.callTo(owner.loadSseCode());
-      e.bindHere(there);
-      host = 0;
-      sseReady = true;
-    }
-    boolean memory = i.hasMemory();
-    if (memory) {
-      operandAddress(step, i.memoryWidth, rule.rm == 0 ? WRITE : READ);
-      if (i.encoding.has(Encoding.ALIGNED)) {
-        leaveUnlessAligned(step);
-      }
-    }
-    int reg = Math.max(i.encoding.extension, 0);
-    int storeGeneral = -1;
-    boolean scratch = usesScratch(i);
-    if (scratch) {
-      e.withMemory(0, 0, Emitter.MAP_0F, 0x28, Host.XMM_SCRATCH, STATE, State.XMM + 16 * Host.XMM_SCRATCH);
-    }
-    if (rule.reg >= 0) {
-      reg = i.reg(rule.reg);
-      if (i.kind(rule.reg) == OperandKind.GPR) {
-        storeGeneral = HOME[reg] < 0 ? reg : -1;
-        reg = HOME[reg] < 0 ? B : HOME[reg];
-      }
-    }
-    int prefix = MANDATORY[i.encoding.prefix & 3];
-    int rex = i.encoding.w == 1 || i.has(Instruction.REX_W) ? 8 : 0;
-    int map = i.encoding.map;
-    int opcode = i.encoding.opcode;
-    if (memory) {
-      e.withMemory(prefix, rex, map, opcode, reg, A, 0);
-    } else if (i.kind(rule.rm) == OperandKind.XMM) {
-      e.withRegister(prefix, rex, map, opcode, reg, i.reg(rule.rm));
-    } else if (HOME[i.reg(rule.rm)] >= 0) {
-      e.withRegister(prefix, rex, map, opcode, reg, HOME[i.reg(rule.rm)]);
-    } else if (rule.rm != 0) {
-      e.withMemory(prefix, rex, map, opcode, reg, STATE, register(i.reg(rule.rm)));
-    } else {
-      e.withRegister(prefix, rex, map, opcode, reg, B);
-      storeGeneral = i.reg(rule.rm);
-    }
-    if (rule.immediate >= 0) {
-      e.u8((int) i.imm);
-    }
-    if (storeGeneral >= 0) {
-      e.store(STATE, register(storeGeneral), B);
-    }
-    if (scratch && i.kind0 == OperandKind.XMM && i.reg0 == Host.XMM_SCRATCH) {
-      e.withMemory(0, 0, Emitter.MAP_0F, 0x29, Host.XMM_SCRATCH, STATE, State.XMM + 16 * Host.XMM_SCRATCH);
-    }
-    flagsSet(step, -1);
-  }
-
-  /** Loads the SSE registers, which are in the state if they are not in the host. */
-  private void takeSse() {
-    compareSse(State.SSE_IN_HOST);
-    int there = e.jump(JE);
-    e.callTo(owner.loadSseCode());
-    e.bindHere(there);
-  }
-
-  private void compareSse(int place) {
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.SSE);
-    e.u8(place);
-  }
-
-  private static boolean usesScratch(Instruction i) {
-    return i.kind0 == OperandKind.XMM && i.reg0 == Host.XMM_SCRATCH || i.kind1 == OperandKind.XMM && i.reg1 == Host.XMM_SCRATCH;
-  }
+  // ---- Addresses as values, multiplication and division ----
 
   private void lea(Instruction i) {
     int to = HOME[i.reg0];
@@ -683,8 +626,6 @@ final class TraceTranslator {
       e.store(STATE, register(i.reg0), A);
     }
   }
-
-  // ---- Multiplication and division ----
 
   private void multiply(Step step) {
     Instruction i = step.instruction;
@@ -727,239 +668,7 @@ final class TraceTranslator {
     host = 0;
   }
 
-  // ---- Bits and shifts ----
-
-  /** Loads memory at {@link Host#A} into {@link Host#B}, zero-extended. */
-  private void loadOperand(int width) {
-    switch (width) {
-      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, 0);
-      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, 0);
-      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, 0);
-      default -> e.load(B, A, 0);
-    }
-  }
-
-  private void shiftMemory(Step step) {
-    Instruction i = step.instruction;
-    int prefix = i.width == 2 ? 0x66 : 0;
-    int rex = i.width == 8 ? 8 : 0;
-    operandAddress(step, i.width, WRITE);
-    loadOperand(i.width);
-    e.withRegister(prefix, rex, Emitter.MAP_ONE, i.encoding.opcode, i.encoding.extension, B);
-    if (step.rule.immediate >= 0) {
-      e.u8((int) i.imm);
-    }
-    e.withMemory(prefix, rex, Emitter.MAP_ONE, i.width == 1 ? 0x88 : 0x89, B, A, 0);
-    e.move(A, B);
-    flagsSet(step, A);
-  }
-
-  /** BT and its kin with the bit's number in a register, which reaches beyond the memory operand. */
-  private void bitString(Step step) {
-    Instruction i = step.instruction;
-    int rex = i.width == 8 ? 8 : 0;
-    mayRetryHere();
-    if (isConstant(i)) {
-      e.constant(A, i.ea);
-    } else {
-      linearAddress(i);
-    }
-    int number = HOME[i.reg1];
-    // Sign-extended by MOVSXD or not at all: bytes to the unit that has the bit.
-    int load = i.width == 8 ? 0x8b : 0x63;
-    if (number >= 0) {
-      e.withRegister(0, 8, Emitter.MAP_ONE, load, B, number);
-    } else {
-      e.withMemory(0, 8, Emitter.MAP_ONE, load, B, STATE, register(i.reg1));
-    }
-    e.withRegister(0, 8, Emitter.MAP_ONE, 0xc1, 7, B);
-    e.u8(3);
-    e.arithmeticImmediate(Emitter.AND, 8, B, -i.width);
-    e.arithmetic(Emitter.ADD, A, B);
-    check(step, i.width, step.rule.writes0 ? WRITE : READ);
-    if (number >= 0) {
-      e.move32(B, number);
-    } else {
-      e.load(B, STATE, register(i.reg1));
-    }
-    e.arithmeticImmediate(Emitter.AND, 0, B, 8 * i.width - 1);
-    e.withMemory(0, rex, Emitter.MAP_0F, i.encoding.opcode, B, A, 0);
-    flagsSet(step, -1);
-  }
-
-  /** BSF and BSR: hosts differ in all flags but ZF, and in what a source of 0 does to the destination, which here keeps its value. */
-  private void scan(Step step) {
-    Instruction i = step.instruction;
-    int rex = i.width == 8 ? 8 : 0;
-    int source = B;
-    if (i.hasMemory()) {
-      operandAddress(step, i.width, READ);
-      loadOperand(i.width);
-    } else if (HOME[i.reg1] >= 0) {
-      source = HOME[i.reg1];
-    } else {
-      e.load(B, STATE, register(i.reg1));
-    }
-    e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
-    if (step.flagsWanted()) {
-      flags.saveLogic(A);
-      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
-    }
-    int nothing = e.jump(JE);
-    int to = HOME[i.reg0] >= 0 ? HOME[i.reg0] : A;
-    e.withRegister(0, rex, Emitter.MAP_0F, i.encoding.opcode, to, source);
-    if (to == A) {
-      e.store(STATE, register(i.reg0), A);
-    }
-    e.bindHere(nothing);
-    savedOnly();
-  }
-
-  private void doubleShift(Step step) {
-    if (step.flagsWanted()) {
-      interpret(step);
-      return;
-    }
-    Instruction i = step.instruction;
-    int from = HOME[i.reg1];
-    if (from < 0) {
-      from = B;
-      e.load(B, STATE, register(i.reg1));
-    }
-    int to = HOME[i.reg0];
-    if (to < 0) {
-      to = A;
-      e.load(A, STATE, register(i.reg0));
-    }
-    e.withRegister(0, i.width == 8 ? 8 : 0, Emitter.MAP_0F, i.encoding.opcode, from, to);
-    if (step.rule.immediate >= 0) {
-      e.u8((int) i.imm);
-    }
-    if (to == A) {
-      e.store(STATE, register(i.reg0), A);
-    }
-    flagsSet(step, to);
-  }
-
-  private void compareExchange(Step step) {
-    Instruction i = step.instruction;
-    operandAddress(step, i.width, WRITE);
-    if (i.width == 16) {
-      leaveUnlessAligned(step);
-    }
-    e.withMemory(0, i.width == 16 ? 8 : 0, Emitter.MAP_0F, 0xc7, 1, A, 0);
-    flagsSet(step, -1);
-  }
-
-  /** Lets the interpreter run an instruction unless the address in {@link Host#A} is a multiple of 16. */
-  private void leaveUnlessAligned(Step step) {
-    e.withRegister(0, 0, Emitter.MAP_ONE, 0xf6, 0, A);
-    e.u8(15);
-    leaveIf(step, JNE);
-  }
-
-  // ---- Strings ----
-
-  private static final int COUNT = HOME[Cpu.RCX], FROM = HOME[Cpu.RSI], TO = HOME[Cpu.RDI];
-
-  /** MOVS and STOS by the host's, where all that is left to do lies in one page of the source and one of the destination. */
-  private void string(Step step) {
-    Instruction i = step.instruction;
-    boolean copies = i.mnemonic == Mnemonic.MOVS;
-    boolean repeated = i.has(Instruction.REP);
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0xf7, 0, STATE, State.EFLAGS);
-    e.u32(Cpu.DF);
-    leaveIf(step, JNE);
-    int nothing = -1;
-    if (repeated) {
-      e.withRegister(0, 8, Emitter.MAP_ONE, 0x85, COUNT, COUNT);
-      nothing = e.jump(JE);
-      e.arithmeticImmediate(Emitter.CMP, 8, COUNT, GuestMemory.FRAME_SIZE / i.width);
-      leaveIf(step, JA);
-    }
-    if (copies) {
-      stringEnd(step, FROM, READ, repeated);
-      e.store(STATE, State.SCRATCH, A);
-    }
-    stringEnd(step, TO, WRITE, repeated);
-    // Host addresses of the first elements.
-    if (copies) {
-      e.load(B, STATE, State.SCRATCH);
-      e.store(STATE, State.SCRATCH, FROM);
-    }
-    e.store(STATE, State.SCRATCH2, TO);
-    bytes(TO, i.width, repeated);
-    e.arithmetic(Emitter.SUB, A, TO);
-    e.withMemory(0, 8, Emitter.MAP_ONE, 0x01, TO, STATE, State.SCRATCH2);
-    if (copies) {
-      e.arithmetic(Emitter.SUB, B, TO);
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0x01, TO, STATE, State.SCRATCH);
-      e.move(FROM, B);
-    }
-    e.move(TO, A);
-    if (repeated) {
-      e.u8(0xf3);
-    }
-    e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.encoding.opcode);
-    if (copies) {
-      e.load(FROM, STATE, State.SCRATCH);
-    }
-    e.load(TO, STATE, State.SCRATCH2);
-    if (repeated) {
-      e.bindHere(nothing);
-    }
-    host = 0;
-  }
-
-  /** Puts the host address of the end of a string into {@link Host#A}, or leaves. */
-  private void stringEnd(Step step, int address, int table, boolean repeated) {
-    int width = step.instruction.width;
-    mayRetryHere();
-    entry(address, table);
-    leaveIfOutside(step, width, table);
-    if (repeated) {
-      e.lea(A, A, COUNT, Integer.numberOfTrailingZeros(width), 0);
-      e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE);
-      leaveIf(step, JA);
-    } else {
-      e.lea(A, A, -1, 0, width);
-    }
-    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
-    host = 0;
-  }
-
-  /** Puts the length of a string into a register. */
-  private void bytes(int into, int width, boolean repeated) {
-    if (!repeated) {
-      e.constant(into, width);
-    } else {
-      e.lea(into, -1, COUNT, Integer.numberOfTrailingZeros(width), 0);
-    }
-  }
-
-  // ---- The system's flags ----
-
-  private void pushFlags(Step step) {
-    saveFlags();
-    e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, A, STATE, State.FLAGS);
-    e.shift32(4, A, 11);
-    e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, STATE, State.FLAGS + 1);
-    e.withRegister(0, 0, Emitter.MAP_ONE, 0x0b, A, B);
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0x0b, A, STATE, State.EFLAGS);
-    e.arithmeticImmediate(Emitter.OR, 0, A, 2);
-    e.arithmeticImmediate(Emitter.AND, 0, A, ~(Cpu.VM | Cpu.RF));
-    e.store(STATE, State.SCRATCH, A);
-    pushScratch(step);
-  }
-
-  private void pushScratch(Step step) {
-    mayRetryHere();
-    e.lea(A, SP, -1, 0, -8);
-    check(step, 8, WRITE);
-    e.load(B, STATE, State.SCRATCH);
-    e.store(A, 0, B);
-    e.lea(SP, SP, -1, 0, -8);
-  }
+  // ---- Transfers of control, the interrupt flag ----
 
   /** CLI, where nothing but the privilege level allows it. */
   private void clearInterrupts(Step step) {
@@ -969,64 +678,6 @@ final class TraceTranslator {
     e.memoryImmediate32(Emitter.AND, STATE, State.EFLAGS, ~Cpu.IF);
     host = 0;
   }
-
-  // ---- The stack ----
-
-  private static final int SP = HOME[Cpu.RSP];
-
-  private void push(Step step) {
-    Instruction i = step.instruction;
-    if (i.hasMemory()) {
-      operandAddress(step, 8, READ);
-      e.load(B, A, 0);
-      e.store(STATE, State.SCRATCH, B);
-      pushScratch(step);
-      return;
-    }
-    mayRetryHere();
-    e.lea(A, SP, -1, 0, -8);
-    check(step, 8, WRITE);
-    if (i.kind0 == OperandKind.IMM) {
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, 0);
-      e.u32((int) i.imm);
-    } else {
-      storeRegister(i.reg0);
-    }
-    e.lea(SP, SP, -1, 0, -8);
-  }
-
-  private void storeRegister(int guest) {
-    int register = HOME[guest];
-    if (register < 0) {
-      register = B;
-      e.load(B, STATE, register(guest));
-    }
-    e.store(A, 0, register);
-  }
-
-  private void pop(Step step) {
-    int guest = step.instruction.reg0;
-    mayRetryHere();
-    e.move(A, SP);
-    check(step, 8, READ);
-    e.lea(SP, SP, -1, 0, 8);
-    if (HOME[guest] >= 0) {
-      e.load(HOME[guest], A, 0);
-    } else {
-      e.load(B, A, 0);
-      e.store(STATE, register(guest), B);
-    }
-  }
-
-  private void leaveInstruction(Step step) {
-    mayRetryHere();
-    e.move(A, HOME[Cpu.RBP]);
-    check(step, 8, READ);
-    e.lea(SP, HOME[Cpu.RBP], -1, 0, 8);
-    e.load(HOME[Cpu.RBP], A, 0);
-  }
-
-  // ---- Transfers of control ----
 
   private void conditionalJump(Step step) {
     Instruction i = step.instruction;
@@ -1129,7 +780,7 @@ final class TraceTranslator {
     Stub stub = stub(step);
     stub.jumps.add(e.jump(JNE));
     stub.retry = retry;
-    stub.retrySse = sseReady;
+    stub.retrySse = sse.ready();
     stub.access = FETCH;
   }
 
@@ -1176,7 +827,7 @@ final class TraceTranslator {
     }
     site.resume = e.address(e.position());
     if (stub.sse) {
-      takeSse();
+      sse.takeSse();
     }
     if (stub.resumeLoadsFlags) {
       flags.load(B);
@@ -1205,7 +856,7 @@ final class TraceTranslator {
       return;
     }
     site.retry = e.address(e.position());
-    takeSse();
+    sse.takeSse();
     e.jumpTo(e.address(stub.retry));
   }
 

@@ -10,6 +10,7 @@ import org.xenolith.cpu.Block;
 import org.xenolith.cpu.CodeCache;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.cpu.HostMapping;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
 
@@ -94,7 +95,7 @@ final class Translator {
       return null;
     }
     Arena arena = Arena.ofAuto();
-    MemorySegment memory = ExecutableMemory.map(CODE_BYTES, arena);
+    MemorySegment memory = HostMapping.map(CODE_BYTES, true, arena);
     return memory == null ? null : new Translator(arena, memory, code, model, earned);
   }
 

@@ -1,0 +1,146 @@
+package org.xenolith.translator;
+
+import static org.xenolith.translator.Host.A;
+import static org.xenolith.translator.Host.B;
+import static org.xenolith.translator.Host.HOME;
+import static org.xenolith.translator.Host.STATE;
+import static org.xenolith.translator.TraceTranslator.JE;
+import static org.xenolith.translator.TraceTranslator.READ;
+import static org.xenolith.translator.TraceTranslator.WRITE;
+
+import org.xenolith.isa.Instruction;
+
+/** Emits shifts of memory and of two registers, bit strings, bit scans, and exchanges of 8 and 16 bytes. */
+final class BitInstructions {
+  private final TraceTranslator t;
+  private final Emitter e;
+  private final FlagSaver flags;
+
+  BitInstructions(TraceTranslator t, FlagSaver flags) {
+    this.t = t;
+    this.e = t.emitter();
+    this.flags = flags;
+  }
+
+  /** Loads memory at {@link Host#A} into {@link Host#B}, zero-extended. */
+  private void loadOperand(int width) {
+    switch (width) {
+      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, 0);
+      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, 0);
+      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, 0);
+      default -> e.load(B, A, 0);
+    }
+  }
+
+  void shiftMemory(Step step) {
+    Instruction i = step.instruction;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    t.operandAddress(step, i.width, WRITE);
+    loadOperand(i.width);
+    e.withRegister(prefix, rex, Emitter.MAP_ONE, i.encoding.opcode, i.encoding.extension, B);
+    if (step.rule.immediate >= 0) {
+      e.u8((int) i.imm);
+    }
+    e.withMemory(prefix, rex, Emitter.MAP_ONE, i.width == 1 ? 0x88 : 0x89, B, A, 0);
+    e.move(A, B);
+    t.flagsSet(step, A);
+  }
+
+  /** BT and its kin with the bit's number in a register, which reaches beyond the memory operand. */
+  void bitString(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    t.mayRetryHere();
+    if (t.isConstant(i)) {
+      e.constant(A, i.ea);
+    } else {
+      t.linearAddress(i);
+    }
+    int number = HOME[i.reg1];
+    // Sign-extended by MOVSXD or not at all: bytes to the unit that has the bit.
+    int load = i.width == 8 ? 0x8b : 0x63;
+    if (number >= 0) {
+      e.withRegister(0, 8, Emitter.MAP_ONE, load, B, number);
+    } else {
+      e.withMemory(0, 8, Emitter.MAP_ONE, load, B, STATE, TraceTranslator.register(i.reg1));
+    }
+    e.withRegister(0, 8, Emitter.MAP_ONE, 0xc1, 7, B);
+    e.u8(3);
+    e.arithmeticImmediate(Emitter.AND, 8, B, -i.width);
+    e.arithmetic(Emitter.ADD, A, B);
+    t.check(step, i.width, step.rule.writes0 ? WRITE : READ);
+    if (number >= 0) {
+      e.move32(B, number);
+    } else {
+      e.load(B, STATE, TraceTranslator.register(i.reg1));
+    }
+    e.arithmeticImmediate(Emitter.AND, 0, B, 8 * i.width - 1);
+    e.withMemory(0, rex, Emitter.MAP_0F, i.encoding.opcode, B, A, 0);
+    t.flagsSet(step, -1);
+  }
+
+  /** BSF and BSR: hosts differ in all flags but ZF, and in what a source of 0 does to the destination, which here keeps its value. */
+  void scan(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    int source = B;
+    if (i.hasMemory()) {
+      t.operandAddress(step, i.width, READ);
+      loadOperand(i.width);
+    } else if (HOME[i.reg1] >= 0) {
+      source = HOME[i.reg1];
+    } else {
+      e.load(B, STATE, TraceTranslator.register(i.reg1));
+    }
+    e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
+    if (step.flagsWanted()) {
+      flags.saveLogic(A);
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
+    }
+    int nothing = e.jump(JE);
+    int to = HOME[i.reg0] >= 0 ? HOME[i.reg0] : A;
+    e.withRegister(0, rex, Emitter.MAP_0F, i.encoding.opcode, to, source);
+    if (to == A) {
+      e.store(STATE, TraceTranslator.register(i.reg0), A);
+    }
+    e.bindHere(nothing);
+    t.savedOnly();
+  }
+
+  void doubleShift(Step step) {
+    if (step.flagsWanted()) {
+      t.interpret(step);
+      return;
+    }
+    Instruction i = step.instruction;
+    int from = HOME[i.reg1];
+    if (from < 0) {
+      from = B;
+      e.load(B, STATE, TraceTranslator.register(i.reg1));
+    }
+    int to = HOME[i.reg0];
+    if (to < 0) {
+      to = A;
+      e.load(A, STATE, TraceTranslator.register(i.reg0));
+    }
+    e.withRegister(0, i.width == 8 ? 8 : 0, Emitter.MAP_0F, i.encoding.opcode, from, to);
+    if (step.rule.immediate >= 0) {
+      e.u8((int) i.imm);
+    }
+    if (to == A) {
+      e.store(STATE, TraceTranslator.register(i.reg0), A);
+    }
+    t.flagsSet(step, to);
+  }
+
+  void compareExchange(Step step) {
+    Instruction i = step.instruction;
+    t.operandAddress(step, i.width, WRITE);
+    if (i.width == 16) {
+      t.leaveUnlessAligned(step);
+    }
+    e.withMemory(0, i.width == 16 ? 8 : 0, Emitter.MAP_0F, 0xc7, 1, A, 0);
+    t.flagsSet(step, -1);
+  }
+}
