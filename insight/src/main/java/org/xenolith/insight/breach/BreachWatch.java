@@ -9,6 +9,7 @@ import org.xenolith.xen.Breach;
 import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Observer;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /** Gathers broken rules: the same rule broken from the same functions is kept once, with how often. */
 public final class BreachWatch implements Observer {
@@ -75,14 +76,18 @@ public final class BreachWatch implements Observer {
     long count = vcpu.cpu.clock.now;
     boolean whole = seen.size() < MOST_INCIDENTS && xen.frames.valid(breach.mfn());
     if (seen.size() >= MOST_INCIDENTS || !whole && breach.slots().isEmpty()) {
-      return new Incident(breach, vcpu.id, count, stack, List.of(), "", List.of());
+      return new Incident(breach, vcpu.id, count, stack, List.of(), "", List.of(), openedAt(vcpu, breach));
     }
     TableMap tables = new TableMap(vcpu);
     List<Long> vas = new ArrayList<>();
     breach.slots().forEach(s -> vas.add(tables.va(s.level(), s.tableMfn(), s.slot())));
     String frame = whole ? xen.frames.describe(breach.mfn()) : "";
     List<FrameUse> uses = whole ? FrameUse.of(xen, tables, breach.mfn()) : List.of();
-    return new Incident(breach, vcpu.id, count, stack, vas, frame, uses);
+    return new Incident(breach, vcpu.id, count, stack, vas, frame, uses, 0);
+  }
+
+  private long openedAt(Vcpu vcpu, Breach breach) {
+    return breach.rule() == Rule.PORT_PERMISSION && !vcpu.kernelMode ? ports.bitmapOffset(vcpu) : 0;
   }
 
   /** What was seen, each place once, in the order of the first time. */

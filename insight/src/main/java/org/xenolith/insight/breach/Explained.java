@@ -81,7 +81,7 @@ public final class Explained {
     return incident.count();
   }
 
-  /** The function that a person wants to look at: where the call was queued, or issued. */
+  /** The function that a person wants to look at: where the call was queued, or issued, or the port opened. */
   public String guilty() {
     return Guilty.of(queued.isEmpty() ? incident.stack() : queued).place();
   }
@@ -121,9 +121,9 @@ public final class Explained {
     parts.add(new Part("What happened", happened()));
     parts.add(new Part("What a real Xen prints", printed()));
     if (!queued.isEmpty()) {
-      parts.add(new Part("Where it was queued", queued.stream().map(StackFrame::toString).toList()));
+      parts.add(new Part(incident.openedAt() == 0 ? "Where it was queued" : "Where the kernel opened it", queued.stream().map(StackFrame::toString).toList()));
     }
-    parts.add(new Part(queued.isEmpty() ? "Where it was issued" : "Where the list was issued",
+    parts.add(new Part(queued.isEmpty() || incident.openedAt() != 0 ? "Where it was issued" : "Where the list was issued",
         incident.stack().stream().map(StackFrame::toString).toList()));
     if (!incident.frame().isEmpty()) {
       parts.add(new Part("The frame then", frameLines()));
@@ -170,6 +170,9 @@ public final class Explained {
       String domain = line.text().startsWith("d1 ") ? "" : "d1v%d ".formatted(incident.vcpu());
       lines.add("(XEN) %s%s%s".formatted(domain, line.text(), builds));
       Decoding.words(line.text()).forEach(note -> lines.add("  " + note));
+    }
+    if (lines.isEmpty()) {
+      return List.of("Nothing, in any build.");
     }
     lines.add(release ? "A release build prints only the lines so marked." : "A release build prints nothing.");
     return lines;

@@ -18,13 +18,14 @@ import org.xenolith.xen.pv.PvMachine;
 
 /**
  * Repeats a run in which rules were broken, and records what nobody could know the first time was wanted: the history of the frames
- * concerned, and for calls that a guest had gathered into lists the stack at the moment when the entry was written.
+ * concerned, for calls that a guest had gathered into lists the stack at the moment when the entry was written, and for a port that its
+ * kernel opened natively the stack at the moment when it did.
  */
 final class Replay implements Observer {
-  /** Instructions before a broken rule in which its list is thought to have been written; one that was written before is not found. */
+  /** Instructions before a broken rule in which what led to it is thought to have been written; what was written before is not found. */
   private static final long WINDOW = 3_000_000;
 
-  private static final int ENTRY_BYTES = 64, WORD_BYTES = 8;
+  private static final int ENTRY_BYTES = 64, WORD_BYTES = 8, OFFSET_BYTES = 2;
 
   private final CodeNames names;
   private final Unwinder unwinder;
@@ -86,7 +87,7 @@ final class Replay implements Observer {
     return histories.getOrDefault(incident.breach().mfn(), new FrameHistory()).until(incident.count());
   }
 
-  /** The stack at the time when the refused entry of a list was written; empty if it was no list, or was not found. */
+  /** The stack when the refused entry of a list was written, or the port was opened; empty if it was neither, or was not found. */
   List<StackFrame> queued(int incident) {
     return queued.get(incident);
   }
@@ -115,21 +116,22 @@ final class Replay implements Observer {
     traceIfNear(vcpu.cpu.clock.now);
   }
 
-  /** Looks at every instruction while the next list may be being written: stepping is slow. It begins and ends with a hypercall. */
+  /** Looks at every instruction while what is wanted may be being written: stepping is slow. It begins and ends with a hypercall. */
   private void traceIfNear(long count) {
-    boolean wanted = next < incidents.size() && list(incidents.get(next)) && count >= incidents.get(next).count() - WINDOW;
+    boolean wanted = next < incidents.size() && wasWritten(incidents.get(next)) && count >= incidents.get(next).count() - WINDOW;
     if (wanted != tracing) {
       tracing = wanted;
       machine.cpus().forEach(cpu -> cpu.trace(wanted ? this::before : null));
     }
   }
 
-  private static boolean list(Incident i) {
+  /** Whether memory that the guest wrote led to it: a list of calls, or a port that was opened there. */
+  private static boolean wasWritten(Incident i) {
     Breach.Operation o = i.breach().operation();
-    return o != null && (o.batchSize() > 0 || o.request() >= 0);
+    return i.openedAt() != 0 || o != null && (o.batchSize() > 0 || o.request() >= 0);
   }
 
-  /** An instruction is about to run: perhaps the store that completes the entry. */
+  /** An instruction is about to run: perhaps the store that completes what is wanted. */
   private void before(Cpu cpu, Instruction i) {
     if (next == incidents.size() || i.kind0 != OperandKind.MEM && i.kind0 != OperandKind.STRING_DESTINATION) {
       return;
@@ -137,10 +139,14 @@ final class Replay implements Observer {
     if (i.mnemonic == Mnemonic.CMP || i.mnemonic == Mnemonic.TEST || i.mnemonic == Mnemonic.CMPS || i.mnemonic == Mnemonic.SCAS) {
       return;
     }
-    Breach.Operation o = incidents.get(next).breach().operation();
-    boolean request = o.request() >= 0;
-    long start = request ? o.requestVa() : o.batchVa();
-    long bytes = request ? (long) WORD_BYTES * o.words().size() : ENTRY_BYTES;
+    long start = incidents.get(next).openedAt();
+    long bytes = OFFSET_BYTES;
+    if (start == 0) {
+      Breach.Operation o = incidents.get(next).breach().operation();
+      boolean request = o.request() >= 0;
+      start = request ? o.requestVa() : o.batchVa();
+      bytes = request ? (long) WORD_BYTES * o.words().size() : ENTRY_BYTES;
+    }
     long at;
     long length;
     if (i.kind0 == OperandKind.STRING_DESTINATION) {

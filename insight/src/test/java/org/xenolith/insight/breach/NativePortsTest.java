@@ -23,7 +23,7 @@ import org.xenolith.xen.rules.Rule;
 /** A user program reads port 0x61. Xen refuses that in any case; what matters is whether its kernel meant to allow it. */
 class NativePortsTest {
   private static final int SET_TRAP_TABLE = 0, STACK_SWITCH = 3, IRET = 23, MMUEXT_OP = 26, NEW_USER_BASEPTR = 15, GENERAL_PROTECTION = 13;
-  private static final int PORT = 0x61, SEGMENT_SIZE = 104, BITMAP_SIZE = 8192, NO_BITMAP = 0x4000 + 168;
+  private static final int SEGMENT = 0x184000, PORT = 0x61, SEGMENT_SIZE = 104, BITMAP_SIZE = 8192, NO_BITMAP = 0x4000 + 168;
 
   @Test
   void aPortOpenedInTheKernelsOwnSegmentIsABrokenRule() {
@@ -45,9 +45,35 @@ class NativePortsTest {
     assertThat(run(NO_BITMAP, PORT)).isEmpty();
   }
 
+  @Test
+  void whereNoVariableHasANameTheSegmentIsFoundAndWhoOpenedThePortIsNamed() {
+    NamedGuest guest = new NamedGuest();
+    guest.function("native_tss_invalidate_io_bitmap");
+    storeOffset(guest.a, NO_BITMAP);
+    guest.function("native_tss_update_io_bitmap");
+    storeOffset(guest.a, SEGMENT_SIZE);
+    guest.function("exit_to_user_mode");
+    // What lies behind the segment is zero: every port is open.
+    assertThat(run(program(guest).powerOff())).singleElement().satisfies(e -> {
+      assertThat(e.rule()).isEqualTo(Rule.PORT_PERMISSION);
+      assertThat(e.guilty()).startsWith("native_tss_update_io_bitmap");
+      assertThat(e.parts()).anySatisfy(p -> assertThat(p.title()).isEqualTo("Where the kernel opened it"));
+    });
+  }
+
+  /** {@code movw $offset, %gs:SEGMENT+102}. */
+  private static void storeOffset(Assembler a, int offset) {
+    int at = SEGMENT + 102;
+    a.raw(0x65, 0x66, 0xc7, 0x04, 0x25, at & 0xff, at >> 8 & 0xff, at >> 16, 0, offset & 0xff, offset >> 8);
+  }
+
   /** Runs the program with a task state segment whose bitmap is at an offset and opens one port. */
   private static List<Explained> run(int bitmapOffset, int openPort) {
-    KernelImage image = guest(bitmapOffset, openPort).image();
+    return run(guest(bitmapOffset, openPort));
+  }
+
+  private static List<Explained> run(NamedGuest guest) {
+    KernelImage image = guest.image();
     PvMachine.Setup setup = new PvMachine.Setup(image, null, "", NamedGuest.MEMORY, 1, 0, true);
     Function<Observer, PvMachine> machines = o -> new PvMachine(setup, (bytes, length) -> {}, (bytes, length) -> {}, o);
     CodeNames names = new CodeNames(image);
@@ -59,7 +85,19 @@ class NativePortsTest {
   }
 
   private static NamedGuest guest(int bitmapOffset, int openPort) {
-    NamedGuest guest = new NamedGuest();
+    NamedGuest guest = program(new NamedGuest());
+    guest.powerOff().function("cpu_tss_rw");
+    byte[] segment = new byte[SEGMENT_SIZE + BITMAP_SIZE];
+    Arrays.fill(segment, SEGMENT_SIZE, segment.length, (byte) 0xff);
+    segment[102] = (byte) bitmapOffset;
+    segment[103] = (byte) (bitmapOffset >>> 8);
+    segment[SEGMENT_SIZE + openPort / 8] &= (byte) ~(1 << openPort % 8);
+    guest.a.raw(segment);
+    return guest;
+  }
+
+  /** Goes to user mode, reads the port there, and comes back by the fault. */
+  private static NamedGuest program(NamedGuest guest) {
     Assembler a = guest.a;
     Label fault = a.newLabel();
     Label user = a.newLabel();
@@ -81,13 +119,6 @@ class NativePortsTest {
     a.raw(0xe4, PORT);
     guest.function("fault");
     a.bind(fault);
-    guest.powerOff().function("cpu_tss_rw");
-    byte[] segment = new byte[SEGMENT_SIZE + BITMAP_SIZE];
-    Arrays.fill(segment, SEGMENT_SIZE, segment.length, (byte) 0xff);
-    segment[102] = (byte) bitmapOffset;
-    segment[103] = (byte) (bitmapOffset >>> 8);
-    segment[SEGMENT_SIZE + openPort / 8] &= (byte) ~(1 << openPort % 8);
-    a.raw(segment);
     return guest;
   }
 }
