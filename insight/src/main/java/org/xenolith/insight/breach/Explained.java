@@ -121,7 +121,8 @@ public final class Explained {
     parts.add(new Part("What happened", happened()));
     parts.add(new Part("What a real Xen prints", printed()));
     if (!queued.isEmpty()) {
-      parts.add(new Part(incident.openedAt() == 0 ? "Where it was queued" : "Where the kernel opened it", queued.stream().map(StackFrame::toString).toList()));
+      String title = incident.openedAt() == 0 ? "Where it was queued" : "Where the kernel opened it";
+      parts.add(new Part(title, queued.stream().map(StackFrame::toString).toList()));
     }
     parts.add(new Part(queued.isEmpty() || incident.openedAt() != 0 ? "Where it was issued" : "Where the list was issued",
         incident.stack().stream().map(StackFrame::toString).toList()));
