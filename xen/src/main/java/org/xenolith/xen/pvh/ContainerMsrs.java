@@ -25,9 +25,17 @@ final class ContainerMsrs {
   /** In PLATFORM_INFO: CPUID can be made to fault, which Xen offers to every container since it sees each CPUID anyway. */
   private static final long CPUID_FAULTING = 1L << 31;
 
+  private static final int DEBUGCTL = 0x1d9, LAST_BRANCH_FROM = 0x1db, LAST_INTERRUPT_TO = 0x1de;
+
   private final Domain domain;
   private final Cpu cpu;
   private long mcgStatus;
+
+  /**
+   * DEBUGCTL and, from the third on, the last branch and interrupt. Xen keeps them in the VMCB, which a processor without LBR
+   * virtualisation, such as one of this model's family, never loads: what the guest writes it reads back, and nothing is recorded.
+   */
+  private final long[] branches = new long[LAST_INTERRUPT_TO - DEBUGCTL + 1];
 
   ContainerMsrs(Domain domain, Cpu cpu) {
     this.domain = domain;
@@ -70,13 +78,15 @@ final class ContainerMsrs {
       case 0xc001_0015, 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_0114, 0xc001_102c, 0xc001_0055, 0xc001_001f, 0x2c -> {}
       // DE_CFG: LFENCE serialises.
       case 0xc001_1029 -> value[0] = 2;
-      // VM_HSAVE_PA and TSC_RATIO, of nested guests; DEBUGCTL and the last branch and interrupt, which nobody records.
-      case 0xc001_0117, 0xc000_0104, 0x1d9, 0x1db, 0x1dc, 0x1dd, 0x1de -> {}
+      // VM_HSAVE_PA and TSC_RATIO, of nested guests.
+      case 0xc001_0117, 0xc000_0104 -> {}
       // BU_CFG, where the processor has none of its own to show.
       case 0xc001_1023 -> value[0] = 0x1020_0020L;
       default -> {
         if (msr >= MC0_CTL && msr <= MC31_MISC) {
           value[0] = (msr & 3) == 0 && msr < MC0_CTL + 4 * BANKS ? -1 : 0;
+        } else if (ofBranches(msr)) {
+          value[0] = branches[msr - DEBUGCTL];
         } else {
           return msr >= MC0_CTL2 && msr <= MC31_CTL2 || counter(msr);
         }
@@ -112,8 +122,8 @@ final class ContainerMsrs {
       }
       // PATCH_LOADER, DE_CFG; SYSCFG, TOP_MEM, TOP_MEM2, VM_CR, EX_CFG; NB_CFG: dropped.
       case 0xc001_0020, 0xc001_1029, 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_0114, 0xc001_102c, 0xc001_001f -> {}
-      // VM_HSAVE_PA, TSC_RATIO, DEBUGCTL, last branches: there are no nested guests and nothing records branches.
-      case 0xc001_0117, 0xc000_0104, 0x1d9, 0x1db, 0x1dc, 0x1dd, 0x1de -> {
+      // VM_HSAVE_PA, TSC_RATIO: there are no nested guests.
+      case 0xc001_0117, 0xc000_0104 -> {
         return done(value == 0);
       }
       // PLATFORM_INFO, PATCH_LEVEL, HWCR, INT_PENDING_MSG, EBC_FREQUENCY_ID, P5_MC_ADDR, P5_MC_TYPE, BU_CFG.
@@ -124,10 +134,18 @@ final class ContainerMsrs {
         if (msr >= MC0_CTL && msr <= MC31_MISC) {
           return done((msr & 3) == 0 || value == 0 || msr >= MC0_CTL + 4 * BANKS);
         }
+        if (ofBranches(msr)) {
+          branches[msr - DEBUGCTL] = value;
+          return Written.DONE;
+        }
         return msr >= MC0_CTL2 && msr <= MC31_CTL2 || counter(msr) ? Written.DONE : Written.ELSEWHERE;
       }
     }
     return Written.DONE;
+  }
+
+  private static boolean ofBranches(int msr) {
+    return msr == DEBUGCTL || msr >= LAST_BRANCH_FROM && msr <= LAST_INTERRUPT_TO;
   }
 
   private static Written done(boolean accepted) {

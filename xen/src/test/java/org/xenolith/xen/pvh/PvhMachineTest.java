@@ -85,6 +85,19 @@ class PvhMachineTest {
   }
 
   @Test
+  void theRecordOfBranchesIsKeptForTheKernelThoughNoneIsRecorded() {
+    try (TinyContainer guest = new TinyContainer()) {
+      guest.mov(1, 0x1d9).code(0x0f, 0x32).keep(A);
+      guest.mov(0, 1).mov(2, 0).code(0x0f, 0x30).mov(0, 0).code(0x0f, 0x32).keep(A + 4);
+      guest.mov(1, 0x1db).code(0x0f, 0x32).keep(A + 8).powerOff();
+      assertThat(guest.run().kind()).isEqualTo(RunOutcome.Kind.POWEROFF);
+      assertThat(guest.word(A)).isZero();
+      assertThat(guest.word(A + 4)).isEqualTo(1);
+      assertThat(guest.word(A + 8)).isZero();
+    }
+  }
+
+  @Test
   void equalRunsHaveEqualDigestsAndAnotherSeedAnotherOne() {
     String[] digests = new String[3];
     for (int n = 0; n < 3; n++) {
