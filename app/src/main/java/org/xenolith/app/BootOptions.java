@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import org.xenolith.image.KernelImage;
 import org.xenolith.insight.gdb.GdbAddress;
 import org.xenolith.machine.pc.PcMachine;
+import org.xenolith.xen.XenMachine;
 import org.xenolith.xen.pv.PvMachine;
 import picocli.CommandLine.Option;
 
@@ -152,8 +153,8 @@ final class BootOptions {
   /** The command line word for word, where a configuration file gives one; else null. */
   String exactCommandLine;
 
-  /** What the domain is called in the store. */
-  String domainName = "guest";
+  /** What else a configuration file says of the domain; null: nothing. */
+  XenMachine.Settings settings;
 
   /** The command line of a kernel. One with a Multiboot header is not Linux, and knows no console. */
   String commandLine(KernelImage image) {

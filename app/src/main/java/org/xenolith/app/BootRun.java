@@ -145,9 +145,11 @@ final class BootRun {
   private static XenMachine.Setup xenSetup(BootPlan plan) {
     BootOptions options = plan.options();
     boolean stopOnUnknown = options.unknown == BootOptions.Unknown.stop;
+    XenMachine.Settings settings =
+        options.settings != null ? options.settings : XenMachine.Settings.usual("guest", options.memoryBytes, options.vcpus);
     return new XenMachine.Setup(
         plan.image(), plan.initrd(), options.commandLine(plan.image()), options.memoryBytes, options.vcpus, options.seed, stopOnUnknown,
-        options.domainName);
+        settings);
   }
 
   private Computer pcMachine(BootOptions options) {

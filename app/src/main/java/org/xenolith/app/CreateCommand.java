@@ -9,6 +9,7 @@ import org.xenolith.app.guest.GuestInitrd;
 import org.xenolith.app.xl.XlConfig;
 import org.xenolith.app.xl.XlException;
 import org.xenolith.image.KernelImage;
+import org.xenolith.xen.XenMachine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Spec;
     name = "create",
     mixinStandardHelpOptions = true,
     description = "Boots a guest from an xl configuration file: name, type (pv or pvh), kernel, ramdisk, cmdline or root and extra, "
-        + "memory, vcpus. Settings that are not honoured are named in warnings.",
+        + "memory, maxmem (pv), vcpus, maxvcpus, msr_relaxed. Settings that are not honoured are named in warnings.",
     footerHeading = "%nExample:%n",
     footer = "  xenolith create guest.cfg --quiet --summary json")
 final class CreateCommand implements Callable<Integer> {
@@ -50,9 +51,10 @@ final class CreateCommand implements Callable<Integer> {
     config.warnings().forEach(warning -> context.err().println("xenolith create: warning: %s: %s".formatted(file, warning)));
     options.mode = config.container() ? BootOptions.Mode.pvh : BootOptions.Mode.pv;
     options.memoryBytes = config.memoryMib() << 20;
-    options.vcpus = config.vcpus();
+    options.vcpus = config.maxVcpus();
     options.exactCommandLine = config.commandLine();
-    options.domainName = config.name();
+    options.settings =
+        new XenMachine.Settings(config.name(), config.maxMemoryMib() << 20, config.vcpus(), config.msrRelaxed());
     options.check();
     GuestRun run = new GuestRun(context, options);
     KernelImage image = context.image(config.kernel());

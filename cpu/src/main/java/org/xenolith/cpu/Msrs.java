@@ -151,6 +151,11 @@ public final class Msrs {
     return store(msr, value) == PRESENT;
   }
 
+  /** Whether it has a register that is mere data to it, whatever its platform says of that. */
+  public boolean hasData(int msr) {
+    return findData(msr) == PRESENT;
+  }
+
   // ---- Reading ----
 
   private int find(int msr) {

@@ -36,6 +36,9 @@ public final class Domain {
   /** Frames that the domain owns now, and may own at most. */
   public long totalPages, maxPages;
 
+  /** Whether registers that the processor has and Xen does not answer for read as 0 and swallow what is written. */
+  public boolean msrRelaxed;
+
   /** What XENMEM_memory_map answers: entries of 20 bytes, each address, size and type (E820); empty: none set. */
   public byte[] memoryMap = {};
 

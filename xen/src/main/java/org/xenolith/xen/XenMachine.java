@@ -54,14 +54,31 @@ public abstract class XenMachine extends Computer {
    * @param vcpus 1 to {@link #MAX_VCPUS}
    * @param seed which machine frames the guest gets, and what the ABI leaves open
    * @param stopOnUnknown whether something unknown stops the run
-   * @param name the domain's, in the store
+   * @param settings the rest of the domain's configuration
    */
   public record Setup(
-      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown, String name) {
+      KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown,
+      Settings settings) {
 
-    /** Of a domain that is called {@code guest}. */
+    /** With the usual settings. */
     public Setup(KernelImage image, byte[] initrd, String commandLine, long memoryBytes, int vcpus, long seed, boolean stopOnUnknown) {
-      this(image, initrd, commandLine, memoryBytes, vcpus, seed, stopOnUnknown, "guest");
+      this(image, initrd, commandLine, memoryBytes, vcpus, seed, stopOnUnknown, Settings.usual("guest", memoryBytes, vcpus));
+    }
+  }
+
+  /**
+   * What a toolstack lets its user say of a domain, beyond what every domain must have.
+   *
+   * @param name in the store
+   * @param maxMemoryBytes what the memory map of a PV domain has room for, at least its memory (xl's maxmem)
+   * @param onlineVcpus so many of the vcpus, the first, are online at the start; the others the toolstack may add (xl's vcpus, where there
+   *     is a maxvcpus)
+   * @param msrRelaxed registers that the processor has and Xen does not answer for read as 0 and swallow what is written (xl's msr_relaxed)
+   */
+  public record Settings(String name, long maxMemoryBytes, int onlineVcpus, boolean msrRelaxed) {
+    /** Of a domain that has all at once, and no more. */
+    public static Settings usual(String name, long memoryBytes, int vcpus) {
+      return new Settings(name, memoryBytes, vcpus, false);
     }
   }
 
@@ -89,6 +106,7 @@ public abstract class XenMachine extends Computer {
       xen.stopOnUnknown = setup.stopOnUnknown();
       domain = frames == null ? new Domain(xen, DOMID) : new Domain(xen, DOMID, frames);
       domain.handle = UUID.nameUUIDFromBytes(Long.toHexString(setup.seed()).getBytes(StandardCharsets.US_ASCII));
+      domain.msrRelaxed = setup.settings().msrRelaxed();
       xen.domains.add(domain);
     } catch (RuntimeException e) {
       host.close();
@@ -128,8 +146,10 @@ public abstract class XenMachine extends Computer {
     long consoleMfn = holdRing(consoleFrame);
     long storeMfn = holdRing(storeFrame);
     String uuid = domain.handle.toString();
-    long kib = setup.memoryBytes() >> 10;
-    new GuestTree(DOMID, type, setup.name(), uuid, kib, setup.vcpus(), storeFrame, STORE_PORT, consoleFrame, CONSOLE_PORT).write(store);
+    Settings settings = setup.settings();
+    GuestTree.Size size =
+        new GuestTree.Size(setup.memoryBytes() >> 10, settings.maxMemoryBytes() >> 10, setup.vcpus(), settings.onlineVcpus());
+    new GuestTree(DOMID, type, settings.name(), uuid, size, storeFrame, STORE_PORT, consoleFrame, CONSOLE_PORT).write(store);
     StoreRing ring = new StoreRing(store, DOMID, xen.memory, storeMfn, domain.channels);
     console = new PvConsole(xen.memory, consoleMfn, domain.channels, (bytes, length) -> {
       digest.console(RING, bytes, length);

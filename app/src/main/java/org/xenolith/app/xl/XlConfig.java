@@ -14,15 +14,19 @@ import java.util.Set;
  * @param ramdisk the file, or null
  * @param commandLine of the kernel, word for word
  * @param memoryMib what the domain starts with
+ * @param maxMemoryMib what its memory map has room for
  * @param vcpus that are online when it starts
+ * @param maxVcpus that it has
+ * @param msrRelaxed whether model-specific registers that Xen does not answer for read as 0
  * @param warnings settings that are not honoured, a sentence each
  */
 public record XlConfig(
-    String name, boolean container, String kernel, String ramdisk, String commandLine, long memoryMib, int vcpus, List<String> warnings) {
+    String name, boolean container, String kernel, String ramdisk, String commandLine, long memoryMib, long maxMemoryMib, int vcpus,
+    int maxVcpus, boolean msrRelaxed, List<String> warnings) {
 
   private static final Set<String> KNOWN =
       Set.of("name", "type", "builder", "kernel", "ramdisk", "cmdline", "extra", "root", "memory", "maxmem", "vcpus", "maxvcpus",
-          "on_poweroff", "on_reboot", "on_crash", "loader");
+          "msr_relaxed", "on_poweroff", "on_reboot", "on_crash", "loader");
 
   /**
    * Reads a file's text.
@@ -42,20 +46,25 @@ public record XlConfig(
       throw new XlException("no 'kernel' is set: guests that load their own cannot be had here");
     }
     long memory = number(settings, "memory", number(settings, "maxmem", 128));
-    if (number(settings, "maxmem", memory) != memory) {
-      warnings.add("'maxmem' is not honoured: the guest has 'memory', %d MiB, and cannot grow".formatted(memory));
+    long maxMemory = number(settings, "maxmem", memory);
+    boolean container = container(settings);
+    if (container && maxMemory > memory) {
+      warnings.add(("'maxmem' is not honoured: a container's memory cannot be populated on demand here; it has 'memory', %d MiB")
+          .formatted(memory));
+      maxMemory = memory;
     }
-    long vcpus = number(settings, "vcpus", number(settings, "maxvcpus", 1));
-    if (number(settings, "maxvcpus", vcpus) != vcpus) {
-      warnings.add("'maxvcpus' is not honoured: the guest has 'vcpus', %d, and no more come".formatted(vcpus));
-    }
+    long vcpus = number(settings, "vcpus", 1);
+    long maxVcpus = number(settings, "maxvcpus", vcpus);
     ends(settings, warnings);
-    if (memory < 1 || memory > 1 << 20 || vcpus < 1 || vcpus > 4096) {
-      throw new XlException("%d MiB and %d vcpus are no guest".formatted(memory, vcpus));
+    if (memory < 1 || maxMemory > 1 << 20 || vcpus < 1 || maxVcpus > 4096) {
+      throw new XlException("%d MiB and %d vcpus are no guest".formatted(maxMemory, maxVcpus));
+    }
+    if (maxMemory < memory || maxVcpus < vcpus) {
+      throw new XlException("'maxmem' is less than 'memory', or 'maxvcpus' less than 'vcpus'");
     }
     return new XlConfig(
-        string(settings, "name", "guest"), container(settings), kernel, string(settings, "ramdisk", null),
-        commandLine(settings, warnings), memory, (int) vcpus, warnings);
+        string(settings, "name", "guest"), container, kernel, string(settings, "ramdisk", null), commandLine(settings, warnings), memory,
+        maxMemory, (int) vcpus, (int) maxVcpus, number(settings, "msr_relaxed", 0) != 0, warnings);
   }
 
   private static boolean container(Map<String, Object> settings) {

@@ -22,7 +22,8 @@ class XlConfigTest {
             on_poweroff = 'destroy'
             """);
     assertThat(config).isEqualTo(
-        new XlConfig("test", true, "/boot/vmlinuz", "initrd", "root=/dev/xvda1 ro console=hvc0", 512, 2, java.util.List.of()));
+        new XlConfig(
+            "test", true, "/boot/vmlinuz", "initrd", "root=/dev/xvda1 ro console=hvc0", 512, 512, 2, 2, false, java.util.List.of()));
   }
 
   @Test
@@ -35,6 +36,7 @@ class XlConfigTest {
             extra = "not this"
             memory = 128
             maxmem = 256
+            type = "pvh"
             maxvcpus = 4
             vcpus = 1
             disk = [ 'phy:/dev/sda,xvda,w',
@@ -43,16 +45,28 @@ class XlConfigTest {
             on_crash = "restart"
             """);
     assertThat(config.name()).isEqualTo("guest");
-    assertThat(config.container()).isFalse();
+    assertThat(config.container()).isTrue();
+    assertThat(config.maxMemoryMib()).isEqualTo(128);
     assertThat(config.commandLine()).isEqualTo("a \"b\"");
-    assertThat(config.warnings()).hasSize(6);
+    assertThat(config.warnings()).hasSize(5);
     assertThat(String.join("\n", config.warnings()))
         .contains("'disk' is not honoured")
         .contains("'vif' is not honoured")
         .contains("'maxmem' is not honoured")
-        .contains("'maxvcpus' is not honoured")
         .contains("'extra' do not count")
         .contains("'on_crash=\"restart\"' is not honoured");
+  }
+
+  @Test
+  void aGuestThatMayGrowIsRead() {
+    XlConfig config =
+        XlConfig.parse("kernel='k'\ntype='pv'\nmemory=128\nmaxmem=256\nvcpus=2\nmaxvcpus=4\nmsr_relaxed=1");
+    assertThat(new long[] {config.memoryMib(), config.maxMemoryMib(), config.vcpus(), config.maxVcpus()})
+        .containsExactly(128, 256, 2, 4);
+    assertThat(config.msrRelaxed()).isTrue();
+    assertThat(config.warnings()).isEmpty();
+    assertThat(XlConfig.parse("kernel='k'\nmaxvcpus=4").vcpus()).isEqualTo(1);
+    assertThatThrownBy(() -> XlConfig.parse("kernel='k'\nmemory=256\nmaxmem=128")).hasMessageContaining("'maxmem' is less");
   }
 
   @Test

@@ -18,14 +18,14 @@ public final class Madt {
    * @param legacyPics whether there is a pair of 8259s, too
    */
   public Madt(int processors, boolean legacyPics) {
-    this(processors, 1, legacyPics);
+    this(processors, processors, 1, legacyPics);
   }
 
-  /** Likewise with numbers that are {@code step} apart. */
-  public Madt(int processors, int step, boolean legacyPics) {
+  /** Likewise with numbers that are {@code step} apart, of which the first {@code enabled} are so. */
+  public Madt(int processors, int enabled, int step, boolean legacyPics) {
     add(Layout.buffer(8).putInt(LOCAL_APIC_BASE).putInt(legacyPics ? 1 : 0));
     for (int n = 0; n < processors; n++) {
-      add(entry(0, 8).put((byte) n).put((byte) (n * step)).putInt(1));
+      add(entry(0, 8).put((byte) n).put((byte) (n * step)).putInt(n < enabled ? 1 : 0));
     }
   }
 

@@ -55,6 +55,12 @@ class AcpiTablesTest {
   }
 
   @Test
+  void aProcessorThatMayComeLaterIsListedButNotEnabled() {
+    byte[] madt = new Madt(2, 1, 2, false).table();
+    assertThat(HexFormat.of().formatHex(madt, 36, madt.length)).isEqualTo("0000e0fe00000000" + "0008000001000000" + "0008010200000000");
+  }
+
+  @Test
   void fixedFieldsAreWhereTheSpecificationHasThem() {
     byte[] fadt = Fadt.pc(0x1000, 0x2000, 9, 0x600, 0x32, 0xcf9, 6);
     HexFormat hex = HexFormat.of();

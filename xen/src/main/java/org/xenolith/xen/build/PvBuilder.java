@@ -44,6 +44,7 @@ public final class PvBuilder {
 
   private final Hypervisor xen;
   private final Domain domain;
+  private long maxMemoryBytes;
   private int storePort = 1;
   private int consolePort = 2;
 
@@ -56,6 +57,12 @@ public final class PvBuilder {
   /** How many machine frames {@link GuestMemory} needs for a domain of {@code memoryBytes} with all that Xen itself takes. */
   public static long machineFrames(long memoryBytes) {
     return PvMmu.machineFrames(memoryBytes >>> GuestMemory.FRAME_SHIFT);
+  }
+
+  /** Sets what the memory map has room for, in place of the guest's memory. */
+  public PvBuilder maxMemory(long bytes) {
+    maxMemoryBytes = bytes;
+    return this;
   }
 
   /** Sets the event channel ports of xenstore and console, in place of 1 and 2. */
@@ -144,7 +151,7 @@ public final class PvBuilder {
     info.pageTables(base + (tablePfn << 12), tableCount);
     info.p2mList(p2mVa.orElse(base + (p2mPfn << 12)));
     info.commandLine(commandLine);
-    domain.memoryMap = MemoryOp.oneRegion(memoryBytes);
+    domain.memoryMap = MemoryOp.oneRegion(Math.max(memoryBytes, maxMemoryBytes));
 
     xen.mmu.pinRoot(domain, rootMfn);
     long stackTop = base + (stackPfn + 1 << 12);

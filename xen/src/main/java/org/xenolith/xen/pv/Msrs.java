@@ -12,7 +12,8 @@ import org.xenolith.xen.mm.PvMmu;
 /**
  * Model-specific registers as a PV domU without privilege gets them: guest_rdmsr and guest_wrmsr (arch/x86/msr.c), and behind them read_msr
  * and write_msr (pv/emul-priv-op.c). What those
- * four do not name is #GP for a PV domain (read_msr's and write_msr's default, without xl's msr_relaxed), so nothing is unknown here.
+ * four do not name is #GP for a PV domain, so nothing is unknown here; or with xl's msr_relaxed, if the processor has it, reads as 0 and
+ * swallows what is written (read_msr's and write_msr's default).
  */
 final class Msrs {
   private static final int AMD_EBX = 0x6874_7541, HYGON_EBX = 0x6f67_7948, INTEL_EBX = 0x756e_6547;
@@ -22,6 +23,9 @@ final class Msrs {
   /** The page attribute table that Xen runs with (asm-x86/processor.h, XEN_MSR_PAT). */
   private static final long PAT = 0x0501_0007_0406L;
 
+  private static final int APIC_BASE_MSR = 0x1b;
+
+  private final long[] probed = new long[1];
   private final boolean amd;
   private final boolean intel;
 
@@ -40,7 +44,7 @@ final class Msrs {
     value = 0;
     switch (msr) {
       case 0x10 -> value = cpu.clock.now + cpu.tscOffset; // TSC
-      case 0x1b -> value = APIC_BASE | APIC_ENABLED | (vcpu.id == 0 ? APIC_BOOT : 0); // APIC_BASE
+      case APIC_BASE_MSR -> value = APIC_BASE | APIC_ENABLED | (vcpu.id == 0 ? APIC_BOOT : 0);
       case 0x277 -> value = PAT;
       case 0xc000_0080 -> value = cpu.efer;
       case 0xc000_0100 -> value = cpu.segmentBase[Instruction.FS];
@@ -113,7 +117,7 @@ final class Msrs {
         } else if (amd && counter(msr)) {
           value = 0; // Without the vpmu option of Xen's command line, counters stand still (vpmu_do_msr).
         } else {
-          return false;
+          return relaxed(vcpu, msr);
         }
       }
     }
@@ -180,10 +184,15 @@ final class Msrs {
         if (amd && (msr >= 0xc001_0041 && msr <= 0xc001_0042 || msr >= 0xc001_0061 && msr <= 0xc001_006b)) {
           return true;
         }
-        return amd && counter(msr);
+        return amd && counter(msr) || relaxed(vcpu, msr);
       }
     }
     return true;
+  }
+
+  /** Nobody answers for a register: whether the domain is to believe that it is 0. Xen probes the processor for it (rdmsr_safe). */
+  private boolean relaxed(Vcpu vcpu, int msr) {
+    return vcpu.domain.msrRelaxed && (msr == APIC_BASE_MSR || vcpu.cpu.msrs.read(msr, probed));
   }
 
   /** AMD's performance counters and what selects their events. */

@@ -45,7 +45,8 @@ public final class PvMachine extends XenMachine {
       }
       registerHypercalls(xenConsole(log));
       registerOwnHypercalls();
-      built = new PvBuilder(domain).build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
+      built = new PvBuilder(domain).maxMemory(setup.settings().maxMemoryBytes())
+          .build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed());
       // Time starts with the guest: checking its first page tables is nothing of its.
       clock.now = 0;
       GrantTables grants = new GrantTables(domain);

@@ -59,8 +59,11 @@ final class PvhBuilder {
   private final P2m p2m;
   private final Unspecified unspecified;
   private final GuestPhysical memory;
+  private final int onlineVcpus;
 
-  PvhBuilder(Domain domain, P2m p2m, Unspecified unspecified) {
+  /** @param onlineVcpus the first so many of the domain's vcpus are enabled; the others may be one day */
+  PvhBuilder(Domain domain, P2m p2m, Unspecified unspecified, int onlineVcpus) {
+    this.onlineVcpus = onlineVcpus;
     this.domain = domain;
     this.xen = domain.xen;
     this.p2m = p2m;
@@ -237,7 +240,7 @@ final class PvhBuilder {
     AcpiTables tables = new AcpiTables(memory::write, HOLE, (long) ACPI_PAGES << GuestMemory.FRAME_SHIFT);
     long dsdt = tables.place(Aml.dsdt());
     tables.add(Fadt.hardwareReduced(dsdt));
-    tables.add(new Madt(domain.vcpus.size(), ContainerCpuid.apicId(1), false).table());
+    tables.add(new Madt(domain.vcpus.size(), onlineVcpus, ContainerCpuid.apicId(1), false).table());
     return tables.finish();
   }
 

@@ -94,7 +94,7 @@ public final class PvhMachine extends XenMachine {
       Sink xenLog = xenConsole(log);
       ports.add(DEBUG_CONSOLE, 1, new DebugConsole(xenLog));
       registerHypercalls(xenLog);
-      built = new PvhBuilder(domain, p2m, frames.unspecified)
+      built = new PvhBuilder(domain, p2m, frames.unspecified, setup.settings().onlineVcpus())
           .build(setup.image(), setup.initrd(), setup.commandLine(), setup.memoryBytes(), setup.seed(), params);
       clock.now = 0;
       GrantTables grants = new GrantTables(domain, frames.physmap);

@@ -8,12 +8,19 @@ import java.util.List;
  *
  * @param type of the guest, as a toolstack names it: "pv", "pvh"
  * @param uuid in its usual text form
- * @param memoryKib the memory that the guest has and may have: its balloon has nothing to do
- * @param vcpus all of which are online
  */
 public record GuestTree(
-    int domid, String type, String name, String uuid, long memoryKib, int vcpus, long storeMfn, int storePort, long consoleMfn,
-    int consolePort) {
+    int domid, String type, String name, String uuid, Size size, long storeMfn, int storePort, long consoleMfn, int consolePort) {
+  /**
+   * How large the guest is, and may be.
+   *
+   * @param memoryKib the memory that it has, and its balloon is to keep
+   * @param maxMemoryKib the memory that it may have
+   * @param vcpus that it may have
+   * @param onlineVcpus the first so many are online
+   */
+  public record Size(long memoryKib, long maxMemoryKib, int vcpus, int onlineVcpus) {}
+
   /** Writes it. */
   public void write(XenStore store) {
     List<Permission> closed = List.of(new Permission(0, Permission.NONE));
@@ -46,14 +53,14 @@ public record GuestTree(
     store.write(home + "/control/platform-feature-multiprocessor-suspend", "1");
     store.write(home + "/control/platform-feature-xs_reset_watches", "1");
     store.write(libxl + "/type", type);
-    store.write(home + "/memory/static-max", Long.toString(memoryKib));
-    store.write(home + "/memory/target", Long.toString(memoryKib));
+    store.write(home + "/memory/static-max", Long.toString(size.maxMemoryKib));
+    store.write(home + "/memory/target", Long.toString(size.memoryKib));
     store.write(home + "/memory/videoram", "-1");
     store.write(home + "/domid", Integer.toString(domid));
     store.write(home + "/store/port", Integer.toString(storePort));
     store.write(home + "/store/ring-ref", Long.toString(storeMfn));
-    for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-      store.write(home + "/cpu/" + vcpu + "/availability", "online");
+    for (int vcpu = 0; vcpu < size.vcpus; vcpu++) {
+      store.write(home + "/cpu/" + vcpu + "/availability", vcpu < size.onlineVcpus ? "online" : "offline");
     }
     writeConsole(store, home, readable);
   }

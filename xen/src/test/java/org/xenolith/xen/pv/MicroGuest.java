@@ -22,6 +22,7 @@ import org.xenolith.machine.RunOutcome;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Observer;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.XenMachine;
 
 /**
  * A guest of a few instructions: a 64-bit ELF file whose notes name no addresses, so that its code is at the virtual and pseudo-physical
@@ -43,6 +44,7 @@ final class MicroGuest implements AutoCloseable {
   private int vcpus = 1;
   private long memory = MEMORY;
   private boolean stopOnUnknown = true;
+  private XenMachine.Settings settings;
 
   /** Saves start_info's address and takes a stack of its own. */
   MicroGuest() {
@@ -57,6 +59,11 @@ final class MicroGuest implements AutoCloseable {
 
   MicroGuest memory(long bytes) {
     memory = bytes;
+    return this;
+  }
+
+  MicroGuest settings(XenMachine.Settings more) {
+    settings = more;
     return this;
   }
 
@@ -185,7 +192,8 @@ final class MicroGuest implements AutoCloseable {
   }
 
   RunOutcome run(long limit, Observer observer) {
-    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", memory, vcpus, 0, stopOnUnknown);
+    XenMachine.Settings all = settings != null ? settings : XenMachine.Settings.usual("guest", memory, vcpus);
+    PvMachine.Setup setup = new PvMachine.Setup(image(a.toBytes()), null, "", memory, vcpus, 0, stopOnUnknown, all);
     machine = new PvMachine(setup, (bytes, length) -> {}, (bytes, length) -> log.write(bytes, 0, length), observer);
     return machine.run(limit);
   }

@@ -12,6 +12,7 @@ import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 import org.xenolith.machine.RunOutcome.Kind;
+import org.xenolith.xen.XenMachine;
 
 /** Instructions that Xen carries out for a PV guest's kernel, and those that stay faults. */
 class PrivilegedOpsTest {
@@ -59,6 +60,35 @@ class PrivilegedOpsTest {
       assertThat(new long[] {guest.word(3), guest.word(4), guest.word(5)}).containsOnly(0);
       assertThat(new long[] {guest.word(6), guest.word(7)}).containsOnly(0x77);
       assertThat(guest.word(FAULTS)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void registersThatXenDoesNotAnswerForReadAsZeroWhereTheConfigurationIsRelaxed() {
+    try (MicroGuest guest = countingFaults(2).settings(new XenMachine.Settings("relaxed", 0, 1, true))) {
+      readMsr(guest, 0x1d9, 0);
+      readMsr(guest, 0xc000_0082, 1);
+      // The processor has no such register.
+      readMsr(guest, 0xce + 1, 2);
+      guest.a.mov(Assembler.RCX, 0x1d9).mov(Assembler.RAX, 1).mov(Assembler.RDX, 0).emit(Mnemonic.WRMSR);
+      readMsr(guest, 0x1d9, 3);
+      guest.powerOff();
+      assertThat(guest.run().kind()).isEqualTo(Kind.POWEROFF);
+      assertThat(new long[] {guest.word(0), guest.word(1), guest.word(3)}).containsOnly(0);
+      assertThat(guest.word(2)).isEqualTo(0x77);
+      assertThat(guest.word(FAULTS)).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void theMemoryMapHasRoomForWhatTheGuestMayHaveOneDay() {
+    try (MicroGuest guest = new MicroGuest().settings(new XenMachine.Settings("small", 32L << 20, 1, false))) {
+      guest.put(0, 1).put(1, MicroGuest.DATA + 0x100).call(12, 9, MicroGuest.DATA).keep(2).powerOff();
+      assertThat(guest.run().kind()).isEqualTo(Kind.POWEROFF);
+      assertThat(guest.word(2)).isZero();
+      assertThat(guest.word(0x20)).isZero();
+      assertThat(guest.word(0x21)).isEqualTo(32L << 20);
+      assertThat(guest.machine().domain().maxPages).isLessThan(8192);
     }
   }
 

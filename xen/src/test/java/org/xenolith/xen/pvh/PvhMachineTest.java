@@ -85,6 +85,18 @@ class PvhMachineTest {
   }
 
   @Test
+  void registersThatXenDoesNotAnswerForReadAsZeroWhereTheConfigurationIsRelaxed() {
+    for (boolean relaxed : new boolean[] {false, true}) {
+      try (TinyContainer guest = relaxed ? new TinyContainer().msrRelaxed() : new TinyContainer()) {
+        // An IORR: written, then read.
+        guest.mov(1, 0xc0010016).mov(0, 0x1000).mov(2, 0).code(0x0f, 0x30, 0x0f, 0x32).keep(A).powerOff();
+        assertThat(guest.run().kind() == RunOutcome.Kind.POWEROFF).isEqualTo(relaxed);
+        assertThat(guest.word(A) == 0).isEqualTo(relaxed);
+      }
+    }
+  }
+
+  @Test
   void theRecordOfBranchesIsKeptForTheKernelThoughNoneIsRecorded() {
     try (TinyContainer guest = new TinyContainer()) {
       guest.mov(1, 0x1d9).code(0x0f, 0x32).keep(A);

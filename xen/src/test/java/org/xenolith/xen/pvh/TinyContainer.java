@@ -32,11 +32,17 @@ final class TinyContainer implements AutoCloseable {
   private PvhMachine machine;
   private int vcpus = 1;
   private long seed = 1;
+  private boolean msrRelaxed;
   private byte[] initrd;
   private String commandLine = "";
 
   TinyContainer vcpus(int count) {
     vcpus = count;
+    return this;
+  }
+
+  TinyContainer msrRelaxed() {
+    msrRelaxed = true;
     return this;
   }
 
@@ -106,7 +112,8 @@ final class TinyContainer implements AutoCloseable {
 
   /** Builds the machine, which then can be looked at and called. */
   TinyContainer build() {
-    XenMachine.Setup setup = new XenMachine.Setup(image(code.toByteArray()), initrd, commandLine, MEMORY, vcpus, seed, true);
+    XenMachine.Settings settings = new XenMachine.Settings("guest", MEMORY, vcpus, msrRelaxed);
+    XenMachine.Setup setup = new XenMachine.Setup(image(code.toByteArray()), initrd, commandLine, MEMORY, vcpus, seed, true, settings);
     machine = new PvhMachine(setup, (bytes, length) -> {}, (bytes, length) -> log.write(bytes, 0, length), Observer.NONE);
     return this;
   }

@@ -25,9 +25,11 @@ class RequestsTest {
     assertThat(c.ask(READ, "name\0")).isEqualTo("guest");
     assertThat(c.ask(READ, "vm\0")).isEqualTo("/vm/01234567-89ab-cdef-0123-456789abcdef");
     assertThat(c.ask(READ, "memory/target\0")).isEqualTo("65536");
-    assertThat(c.ask(READ, "/local/domain/1/memory/static-max\0")).isEqualTo("65536");
-    assertThat(c.ask(DIRECTORY, "cpu\0")).isEqualTo("0\0" + "1");
+    assertThat(c.ask(READ, "/local/domain/1/memory/static-max\0")).isEqualTo("131072");
+    assertThat(c.ask(READ, "memory/target\0")).isEqualTo("65536");
+    assertThat(c.ask(DIRECTORY, "cpu\0")).isEqualTo("0\0" + "1\0" + "2");
     assertThat(c.ask(READ, "cpu/1/availability\0")).isEqualTo("online");
+    assertThat(c.ask(READ, "cpu/2/availability\0")).isEqualTo("offline");
     assertThat(c.ask(READ, "control/platform-feature-xs_reset_watches\0")).isEqualTo("1");
     assertThat(c.ask(READ, "console/type\0")).isEqualTo("xenconsoled");
     assertThat(c.ask(DIRECTORY, "device\0")).isEqualTo("suspend");

@@ -42,7 +42,8 @@ final class StoreClient {
       };
 
   StoreClient() {
-    new GuestTree(1, "pv", "guest", "01234567-89ab-cdef-0123-456789abcdef", 65536, 2, MFN, 1, 30, 2).write(store);
+    GuestTree.Size size = new GuestTree.Size(65536, 131072, 3, 2);
+    new GuestTree(1, "pv", "guest", "01234567-89ab-cdef-0123-456789abcdef", size, MFN, 1, 30, 2).write(store);
     ring = new StoreRing(store, 1, memory, MFN, channels);
   }
 
