@@ -135,9 +135,10 @@ public enum Rule {
       "An operation is one of the list, its frames are the domain's, its masks can be read, and cache flushes are for domains with "
           + "devices.",
       "mm.c: do_mmuext_op", "-EINVAL, -EACCES, -EOPNOTSUPP or -ENOSYS",
-      debug("Error while installing new baseptr <mfn>"),
+      debug("Error while installing new baseptr <mfn>"), debug("Error <errno> installing new mfn <mfn>"),
       debug("Bad args to SET_LDT: ptr=<va>, ents=<n>"),
-      debug("Error clearing mfn <mfn>"), debug("Error copying to mfn <mfn>")),
+      debug("Error clearing mfn <mfn>"), debug("Error copying from mfn <mfn>"), debug("Error copying to mfn <mfn>"),
+      debug("mfn <mfn> bad, or bad owner d<n>")),
 
   PINNED_ONCE(23, "A pin is not counted",
       "A table is pinned once and unpinned once.",
@@ -156,7 +157,8 @@ public enum Rule {
 
   WRITE_PROTECTION_ON(26, "CR0 stays as it is, but for TS",
       "A guest can set and clear TS in CR0 and nothing else; above all WP, which protects page tables, stays set.",
-      "pv/emul-priv-op.c: write_cr", "#GP"),
+      "pv/emul-priv-op.c: write_cr", "#GP",
+      debug("Attempt to change unmodifiable CR0 flags")),
 
   NOT_TRANSLATED(27, "PV page tables are those of a domain that is not translated",
       "Page-table hypercalls refuse domains whose frames a second stage translates.",
@@ -202,7 +204,8 @@ public enum Rule {
       "Every exception and event that can come has an address registered before, and the kernel's stack can be written.",
       "x86_64/entry.S: create_bounce_frame; pv/traps.c: pv_inject_event", "the domain's end",
       every("Unhandled: vec <vector>, <exception>[<error code>]"),
-      every("domain_crash_sync called from entry.S")),
+      every("domain_crash_sync called from entry.S"),
+      every("Fault while reading IRET context from guest stack")),
 
   MEMORY_CALLS(37, "Memory within the domain's share",
       "memory_op gives a domain frames up to its maximum, exchanges its own RAM, and has no physmap of a PV domain to change.",
