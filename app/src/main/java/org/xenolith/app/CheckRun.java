@@ -6,13 +6,15 @@ import org.xenolith.app.console.ConsoleOutput;
 import org.xenolith.app.console.ConsoleTail;
 import org.xenolith.app.console.GuestSession;
 import org.xenolith.app.report.CheckReport;
+import org.xenolith.insight.Outcome;
 import org.xenolith.insight.RunReport;
 import org.xenolith.insight.breach.BreachWatch;
 import org.xenolith.insight.breach.CodeNames;
 import org.xenolith.insight.breach.Explained;
+import org.xenolith.insight.breach.FollowedSlots;
 
 /**
- * One seed's run under watch, and what was found: if a rule was broken, the run is repeated for the explanations.
+ * One seed's run under watch, and what was found: if a rule was broken, or the guest crashed, the run is repeated for the explanations.
  *
  * @param report of the run
  * @param console the guest's last lines
@@ -39,8 +41,12 @@ record CheckRun(RunReport report, CheckVerdict verdict, List<String> console, Li
       progress.begin("repeating the run, to tell how it came to that");
       breaches.addAll(Explained.of(watch, names, observer -> BootRun.again(plan, observer)));
       progress.end();
+    } else if (report.outcome() == Outcome.CRASH) {
+      progress.begin("repeating the run, to see whether the kernel followed Xen's part of its page tables");
+      FollowedSlots.of(watch, names, observer -> BootRun.again(plan, observer)).ifPresent(breaches::add);
+      progress.end();
     }
-    return new CheckRun(report, CheckVerdict.of(report.outcome(), watch.any()), tail.lines(), breaches);
+    return new CheckRun(report, CheckVerdict.of(report.outcome(), !breaches.isEmpty()), tail.lines(), breaches);
   }
 
   /** For the report. */

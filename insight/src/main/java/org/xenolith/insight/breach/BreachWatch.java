@@ -1,9 +1,11 @@
 package org.xenolith.insight.breach;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.xenolith.cpu.Fault;
 import org.xenolith.insight.RunReport;
 import org.xenolith.xen.Breach;
 import org.xenolith.xen.Hypervisor;
@@ -18,6 +20,9 @@ public final class BreachWatch implements Observer {
 
   /** Of so many places everything is noted that can be seen; of the others what, where and how often. */
   private static final int MOST_INCIDENTS = 32;
+
+  /** So many of the last faults are remembered. */
+  private static final int MOST_FAULTS = 8;
 
   /** Functions of the stack that tell places apart. */
   private static final int DEPTH = 8;
@@ -36,6 +41,8 @@ public final class BreachWatch implements Observer {
   private final Unwinder unwinder;
   private final NativePorts ports;
   private final Map<Place, Seen> seen = new LinkedHashMap<>();
+  private final long[] faults = new long[MOST_FAULTS];
+  private long faultsSeen;
   private Runnable onFirst;
 
   public BreachWatch(CodeNames names) {
@@ -69,6 +76,24 @@ public final class BreachWatch implements Observer {
     if (known != null) {
       known.times++;
     }
+  }
+
+  @Override
+  public void fault(Vcpu vcpu, int vector, int errorCode, long address) {
+    if (mayBeTheKernels(vector, errorCode)) {
+      faults[(int) (faultsSeen++ % MOST_FAULTS)] = vcpu.cpu.clock.now;
+    }
+  }
+
+  /** Whether a fault may have been the kernel's own: those that a wild address causes. */
+  static boolean mayBeTheKernels(int vector, int errorCode) {
+    return vector == Fault.GP || vector == Fault.PF && (errorCode & Fault.PF_USER) == 0;
+  }
+
+  /** The clock's counts at the last faults that may have been the kernel's, ascending. */
+  long[] lastFaults() {
+    int n = (int) Math.min(faultsSeen, MOST_FAULTS);
+    return Arrays.stream(faults, 0, n).sorted().toArray();
   }
 
   private Incident look(Vcpu vcpu, Breach breach, List<StackFrame> stack) {

@@ -63,6 +63,11 @@ public final class Explained {
     return all;
   }
 
+  /** Explains what came once, by what was seen of it. */
+  static Explained alone(Incident incident) {
+    return new Explained(incident, 1, List.of(), new FrameHistory());
+  }
+
   public Rule rule() {
     return incident.breach().rule();
   }

@@ -82,8 +82,8 @@ public enum Rule {
       debug("Attempt to create linear p.t. with write perms")),
 
   XEN_SLOTS(13, "L4 slots 256 to 271 are Xen's",
-      "The slots for 0xffff800000000000 to 0xffff87ffffffffff belong to Xen; no guest changes them, and Xen writes them when a frame "
-          + "becomes an L4 table.",
+      "The slots for 0xffff800000000000 to 0xffff87ffffffffff belong to Xen, which writes them when a frame becomes an L4 table; no "
+          + "guest changes them, or follows them when it walks its page tables: they lead to Xen's own frames.",
       "mm.c: mod_l4_entry; include/asm/config.h: ROOT_PAGETABLE_FIRST_XEN_SLOT", "-EINVAL",
       debug("L4 update in Xen-private area, slot <slot>")),
 
