@@ -26,6 +26,10 @@ import picocli.CommandLine.Parameters;
       "  git bisect run xenolith check --bisect arch/x86/boot/bzImage"
     })
 final class CheckCommand implements Callable<Integer> {
+  /** What looks at a run, which check does itself, and what is for other machines than a PV guest. */
+  static final List<String> REFUSED =
+      List.of("--mode", "--shell", "--gdb", "--trace", "--page-tables", "--stop-at", "--debug-exit", "--quiet");
+
   private final CommandContext context;
 
   @Parameters(

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.xenolith.app.guest.GuestInitrd;
 import org.xenolith.app.xl.XlConfig;
 import org.xenolith.app.xl.XlException;
@@ -27,6 +28,9 @@ import picocli.CommandLine.Spec;
 final class CreateCommand implements Callable<Integer> {
   /** What the file says, and no option. */
   private static final List<String> SAID_BY_THE_FILE = List.of("--mode", "--initrd", "--append", "--memory", "--vcpus");
+
+  /** Likewise, and what is for a plain PC. */
+  static final List<String> REFUSED = Stream.concat(SAID_BY_THE_FILE.stream(), Stream.of("--debug-exit")).toList();
 
   private final CommandContext context;
 

@@ -26,6 +26,9 @@ final class FishCompletion {
       line(here, "-f -a " + spec.name(), firstLine(spec.usageMessage().description()));
     }
     for (OptionSpec option : command.options()) {
+      if (option.hidden()) {
+        continue;
+      }
       StringBuilder names = new StringBuilder();
       for (String name : option.names()) {
         names.append(name.startsWith("--") ? " -l " + name.substring(2) : " -s " + name.substring(1));

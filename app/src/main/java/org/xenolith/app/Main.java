@@ -3,6 +3,7 @@ package org.xenolith.app;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
@@ -52,6 +53,7 @@ public final class Main implements Runnable {
   static CommandLine commandLine(CommandContext context) {
     CommandLine.IFactory factory = new CommandFactory(context);
     CommandLine line = new CommandLine(new Main(context), factory);
+    line.getSubcommands().forEach((name, command) -> hideRefused(command.getCommandSpec()));
     line.setOut(new PrintWriter(context.out(), true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(context.err(), true, StandardCharsets.UTF_8));
     line.setUsageHelpWidth(110);
@@ -62,6 +64,20 @@ public final class Main implements Runnable {
     line.setParameterExceptionHandler((failure, given) -> wrongUsage(context.err(), failure));
     line.setExecutionExceptionHandler((failure, command, parsed) -> failed(context.err(), command, failure));
     return line;
+  }
+
+  /** Options that a command shares with others but refuses are understood, so that it can say why, but not offered. */
+  private static void hideRefused(CommandLine.Model.CommandSpec command) {
+    List<String> refused = switch (command.userObject()) {
+      case CheckCommand check -> CheckCommand.REFUSED;
+      case CreateCommand create -> CreateCommand.REFUSED;
+      default -> List.of();
+    };
+    for (String name : refused) {
+      CommandLine.Model.OptionSpec option = command.findOption(name);
+      command.remove(option);
+      command.addOption(CommandLine.Model.OptionSpec.builder(option).hidden(true).build());
+    }
   }
 
   @Override

@@ -48,6 +48,9 @@ final class ManualPage {
       item(parameter.paramLabel(), joined(parameter.renderedDescription()));
     }
     for (OptionSpec option : spec.options()) {
+      if (option.hidden()) {
+        continue;
+      }
       String label = option.arity().max() == 0 ? "" : " " + option.paramLabel();
       item(String.join(", ", option.names()) + label, joined(option.renderedDescription()));
     }

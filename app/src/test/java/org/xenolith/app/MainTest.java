@@ -50,6 +50,15 @@ class MainTest {
   }
 
   @Test
+  void helpOffersNoOptionThatTheCommandRefuses() {
+    assertThat(run("check", "--help").out).contains("--memory").doesNotContain("--gdb").doesNotContain("--shell").doesNotContain("--mode");
+    assertThat(run("create", "--help").out).contains("--gdb").doesNotContain("--memory").doesNotContain("--append");
+    assertThat(run("boot", "--help").out).contains("--gdb").contains("--memory");
+    assertThat(run("check", "--shell", "kernel").status).isEqualTo(ExitStatus.USAGE);
+    assertThat(run("completion", "fish").out + run("completion", "bash").out).contains("--gdb").contains("--keep-going");
+  }
+
+  @Test
   void versionIsTheOneOfTheBuild() {
     assertThat(run("--version").out).matches("xenolith \\d+\\.\\d+\\.\\d+(-SNAPSHOT)? \\(Java .*\\)\\n");
   }

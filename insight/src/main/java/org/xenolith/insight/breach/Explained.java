@@ -104,7 +104,7 @@ public final class Explained {
   }
 
   private static String lowered(String title) {
-    return Character.isUpperCase(title.charAt(0)) && title.length() > 1 && Character.isUpperCase(title.charAt(1))
+    return title.length() > 1 && (Character.isUpperCase(title.charAt(1)) || Character.isDigit(title.charAt(1)))
         ? title
         : Character.toLowerCase(title.charAt(0)) + title.substring(1);
   }
