@@ -1,6 +1,7 @@
 package org.xenolith.xen.pv;
 
 import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Fault;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Feature;
@@ -39,7 +40,19 @@ final class Msrs {
     intel = r[1] == INTEL_EBX;
   }
 
+  /**
+   * Reads a register; false where the guest is to get #GP. While it has no handler for that, Xen has mercy: what the processor has reads
+   * as 0 (the end of read_msr).
+   */
   boolean read(Vcpu vcpu, int msr) {
+    if (answered(vcpu, msr)) {
+      return true;
+    }
+    value = 0;
+    return vcpu.pv.trapAddress[Fault.GP] == 0 && msr >>> 16 != 0x4000 && ofProcessor(vcpu, msr);
+  }
+
+  private boolean answered(Vcpu vcpu, int msr) {
     Cpu cpu = vcpu.cpu;
     value = 0;
     switch (msr) {
@@ -190,9 +203,14 @@ final class Msrs {
     return true;
   }
 
-  /** Nobody answers for a register: whether the domain is to believe that it is 0. Xen probes the processor for it (rdmsr_safe). */
+  /** Nobody answers for a register: whether the domain is to believe that it is 0. */
   private boolean relaxed(Vcpu vcpu, int msr) {
-    return vcpu.domain.msrRelaxed && (msr == APIC_BASE_MSR || vcpu.cpu.msrs.read(msr, probed));
+    return vcpu.domain.msrRelaxed && ofProcessor(vcpu, msr);
+  }
+
+  /** Whether the processor has a register: Xen tries (rdmsr_safe). */
+  private boolean ofProcessor(Vcpu vcpu, int msr) {
+    return msr == APIC_BASE_MSR || vcpu.cpu.msrs.read(msr, probed);
   }
 
   /** AMD's performance counters and what selects their events. */

@@ -81,6 +81,19 @@ class PrivilegedOpsTest {
   }
 
   @Test
+  void beforeTheKernelHasAHandlerWhatTheProcessorHasReadsAsZero() {
+    for (int msr : new int[] {0x1d9, 0xcf}) {
+      try (MicroGuest guest = new MicroGuest()) {
+        readMsr(guest, msr, 0);
+        guest.powerOff();
+        // There is no 0xcf.
+        assertThat(guest.run().kind()).isEqualTo(msr == 0xcf ? Kind.CRASH : Kind.POWEROFF);
+        assertThat(guest.word(0)).isZero();
+      }
+    }
+  }
+
+  @Test
   void theMemoryMapHasRoomForWhatTheGuestMayHaveOneDay() {
     try (MicroGuest guest = new MicroGuest().settings(new XenMachine.Settings("small", 32L << 20, 1, false))) {
       guest.put(0, 1).put(1, MicroGuest.DATA + 0x100).call(12, 9, MicroGuest.DATA).keep(2).powerOff();
