@@ -1,5 +1,6 @@
 package org.xenolith.insight.rules;
 
+import static org.xenolith.xen.rules.Rule.HANDLERS;
 import static org.xenolith.xen.rules.Rule.L1TF_SAFE;
 import static org.xenolith.xen.rules.Rule.NATIVE_INSTRUCTION;
 import static org.xenolith.xen.rules.Rule.NO_IO_MEMORY;
@@ -69,7 +70,7 @@ public enum KnownCase {
   BRK_OUTSIDE("A .brk that no program header covers", "5.19-rc, mended with 38fa5479b413",
       ".brk was marked NOLOAD, so the loader did not know of it and put its own pages there; the kernel took start_info and page tables "
           + "for free memory and cleared them.",
-      Set.of(WHOLE_TABLE, L1TF_SAFE, TABLE_STORES, WRITABLE_IS_EXCLUSIVE), "extend_brk"),
+      Set.of(WHOLE_TABLE, L1TF_SAFE, TABLE_STORES, WRITABLE_IS_EXCLUSIVE, HANDLERS), "extend_brk", "clear_bss"),
 
   EXECMEM_ROX("Text poked through a mapping of a table's frame", "6.13-rc2 to rc6, mended by 59f59108475e",
       "The cache of large executable pages for modules counts on large pages, which PV has not; text_poke then mapped the wrong frames.",

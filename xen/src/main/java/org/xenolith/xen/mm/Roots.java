@@ -1,6 +1,7 @@
 package org.xenolith.xen.mm;
 
 import org.xenolith.cpu.GuestMemory;
+import org.xenolith.xen.Breach;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Errno;
 import org.xenolith.xen.FrameEvent;
@@ -157,6 +158,13 @@ public final class Roots {
       mfn = Pte.mfn(entry);
     }
     return mfn;
+  }
+
+  /** The slot for a guest's linear address in the L1 table under the vcpu's kernel root, with its entry; null if there is no table. */
+  public Breach.Slot kernelL1Slot(Vcpu vcpu, long va) {
+    long table = l1Table(vcpu.kernelRootMfn, va);
+    int slot = (int) (va >>> 12) & 511;
+    return table < 0 ? null : new Breach.Slot(1, table, slot, mmu.xen().memory.readLong(PageTables.slotPa(table, slot)));
   }
 
   /** The L1 entry of a guest's linear address under the vcpu's kernel root; 0 if there is none (guest_get_eff_kern_l1e, pv/mm.h). */

@@ -1,5 +1,7 @@
 package org.xenolith.xen.pv;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Fault;
 import org.xenolith.cpu.GuestMemory;
@@ -9,7 +11,9 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.xen.Breach;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.GuestAccess;
+import org.xenolith.xen.Hypervisor;
 import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.mm.Pte;
 import org.xenolith.xen.rules.Rule;
 import org.xenolith.xen.rules.XenLine;
 
@@ -27,6 +31,14 @@ public final class PvEntry {
 
   /** What Xen prints where it ends a domain on the way back to it. */
   private static final XenLine SYNC = new XenLine("domain_crash_sync called from entry.S", XenLine.Build.EVERY);
+
+  /** How Xen names vectors (vector_name, arch/x86/traps.c). */
+  private static final String[] XEN_NAMES = {
+    "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "CSO", "#TS", "#NP", "#SS", "#GP", "#PF", "SPV", "#MF", "#AC", "#MC",
+    "#XM", "#VE", "#CP"
+  };
+
+  private static final int NO_VECTOR = -1;
 
   private final Vcpu vcpu;
   private final PvState pv;
@@ -91,10 +103,14 @@ public final class PvEntry {
     deliveries = deliveries * 31 + vector + 1;
     if (pv.bounceRip == 0) {
       unhandled = "unhandled exception " + vector + (errorCode >= 0 ? "[" + Integer.toHexString(errorCode) + "]" : "");
+      unhandledVector = vector;
+      unhandledCode = errorCode;
     }
   }
 
   private String unhandled;
+  private int unhandledVector = NO_VECTOR;
+  private int unhandledCode;
 
   /** Exceptions add to DR6; its bits that read 1 when inactive are left alone (Xen's x86_merge_dr6). */
   private static long mergeDr6(long dr6, long bits) {
@@ -160,6 +176,7 @@ public final class PvEntry {
         cpu.clock.now++;
         vcpu.domain.xen.observer.upcall(vcpu);
         unhandled = "an event without an event callback";
+        unhandledVector = NO_VECTOR;
         push(pv.eventCallback, true, -1);
       } else if (leave()) {
         return true;
@@ -251,7 +268,7 @@ public final class PvEntry {
       cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) (mask | 1));
     }
     if (rip == 0) {
-      return crash(Rule.HANDLERS, "no handler: " + unhandled + " at rip 0x" + Long.toHexString(cpu.rip), SYNC);
+      return crashWithoutHandler();
     }
     cpu.setRflags(cpu.rflags() & ~(Cpu.AC | Cpu.VM | Cpu.RF | Cpu.NT | Cpu.TF));
     Selectors.flat(cpu, false);
@@ -262,6 +279,31 @@ public final class PvEntry {
     return true;
   }
 
+  /** Ends the domain for want of a handler. A page fault is told with its address and what is there: it is all that is known of it. */
+  private boolean crashWithoutHandler() {
+    String reason = "no handler: " + unhandled + " at rip 0x" + Long.toHexString(cpu.rip);
+    List<XenLine> lines = new ArrayList<>();
+    if (unhandledVector != NO_VECTOR) {
+      String name = unhandledVector < XEN_NAMES.length ? XEN_NAMES[unhandledVector] : "???";
+      lines.add(new XenLine("Unhandled: vec %d, %s[%04x]".formatted(unhandledVector, name, unhandledCode), XenLine.Build.EVERY));
+    }
+    lines.add(SYNC);
+    if (unhandledVector != Fault.PF || unhandledCode < 0) {
+      return crash(Rule.HANDLERS, reason, lines.toArray(XenLine[]::new));
+    }
+    Hypervisor xen = vcpu.domain.xen;
+    long va = pv.cr2;
+    Breach.Slot slot = xen.mmu.roots().kernelL1Slot(vcpu, va);
+    List<Breach.Slot> slots = slot == null ? List.of() : List.of(slot);
+    long entry = slot == null ? 0 : slot.entry();
+    boolean mapped = (entry & Pte.PRESENT) != 0;
+    long mfn = mapped && xen.frames.valid(Pte.mfn(entry)) ? Pte.mfn(entry) : -1;
+    reason += ", for va 0x%x, ".formatted(va) + (mapped ? "which maps " + xen.frames.describe(Pte.mfn(entry)) : "which maps nothing");
+    vcpu.domain.crash(reason);
+    xen.observer.breach(vcpu, new Breach(Rule.HANDLERS, null, Breach.Effect.CRASH, reason, mfn, 0, lines, slots, null));
+    return false;
+  }
+
   private boolean store(long va, long value) {
     for (int n = 0; n < 8; n++) {
       bytes[n] = (byte) (value >>> 8 * n);
@@ -269,9 +311,9 @@ public final class PvEntry {
     return GuestAccess.copyOut(cpu, va, bytes, 0, 8);
   }
 
-  private boolean crash(Rule rule, String reason, XenLine line) {
+  private boolean crash(Rule rule, String reason, XenLine... lines) {
     vcpu.domain.crash(reason);
-    vcpu.domain.xen.observer.breach(vcpu, Breach.byInstruction(rule, Breach.Effect.CRASH, reason, line));
+    vcpu.domain.xen.observer.breach(vcpu, Breach.byInstruction(rule, Breach.Effect.CRASH, reason, lines));
     return false;
   }
 

@@ -5,12 +5,18 @@ import static org.xenolith.isa.Operand.gpr;
 import static org.xenolith.isa.Operand.imm;
 import static org.xenolith.isa.Operand.mem;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.xenolith.isa.Assembler;
 import org.xenolith.isa.Assembler.Label;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.machine.RunOutcome;
 import org.xenolith.machine.RunOutcome.Kind;
+import org.xenolith.xen.Breach;
+import org.xenolith.xen.Observer;
+import org.xenolith.xen.Vcpu;
+import org.xenolith.xen.rules.Rule;
 
 /** Frames that exceptions leave on the guest kernel's stack. */
 class BounceFrameTest {
@@ -129,6 +135,33 @@ class BounceFrameTest {
       RunOutcome outcome = guest.run();
       assertThat(outcome.kind()).isEqualTo(Kind.CRASH);
       assertThat(outcome.reason()).contains("unhandled exception 6").contains("rip 0x10");
+    }
+  }
+
+  @Test
+  void aPageFaultWithoutAHandlerTellsWhatIsThere() {
+    try (MicroGuest guest = new MicroGuest()) {
+      guest.a.mov(Assembler.RAX, 0x7000_0000_1234L).emit(Mnemonic.MOV, mem(Assembler.RAX, 0), gpr(Assembler.RAX));
+      assertThat(guest.run().reason()).contains("unhandled exception 14[2]").contains("for va 0x700000001234, which maps nothing");
+    }
+    try (MicroGuest guest = new MicroGuest()) {
+      // The root is mapped read-only, at start_info's pt_base, offset 88; rsi is start_info's address at the start.
+      guest.a.emit(Mnemonic.MOV, gpr(Assembler.RAX), mem(Assembler.RSI, 88));
+      guest.a.emit(Mnemonic.MOV, mem(Assembler.RAX, 0), gpr(Assembler.RAX));
+      List<Breach> breaches = new ArrayList<>();
+      Observer observer = new Observer() {
+        @Override
+        public void breach(Vcpu vcpu, Breach breach) {
+          breaches.add(breach);
+        }
+      };
+      assertThat(guest.run(1_000_000, observer).reason()).contains("unhandled exception 14[3]").contains("type L4");
+      assertThat(breaches).hasSize(1);
+      Breach breach = breaches.getFirst();
+      assertThat(breach.rule()).isEqualTo(Rule.HANDLERS);
+      assertThat(breach.mfn()).isEqualTo(guest.vcpu().kernelRootMfn);
+      assertThat(breach.slots()).hasSize(1);
+      assertThat(breach.lines().getFirst().text()).isEqualTo("Unhandled: vec 14, #PF[0003]");
     }
   }
 
