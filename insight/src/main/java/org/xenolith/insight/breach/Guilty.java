@@ -5,7 +5,7 @@ import java.util.Set;
 
 /**
  * Which function of a stack a person wants to read about: the innermost that is neither Linux's glue for Xen nor one of the thin functions
- * that lead to it; where all of it is glue (the start of a PV kernel), the innermost that is not part of the way to the hypercall.
+ * that lead to it, nor a mere walker of page tables; where all of it is glue (the start of a PV kernel), the innermost that is not part of the way to the hypercall.
  */
 final class Guilty {
   /**
@@ -27,6 +27,16 @@ final class Guilty {
           "flush_tlb_one_user", "flush_tlb_multi", "flush_tlb_others", "tlb_remove_table", "enter_lazy_mmu", "leave_lazy_mmu",
           "enter_lazy_mmu_mode", "leave_lazy_mmu_mode", "flush_lazy_mmu_mode", "notify_page_enc_status_changed");
 
+  /**
+   * Functions that only go through page tables for another, or clear what they took for garbage there (Linux: mm/pagewalk.c,
+   * mm/pgtable-generic.c). What is done at an entry is in functions that they call.
+   */
+  private static final Set<String> WALKERS =
+      Set.of(
+          "pgd_clear_bad", "p4d_clear_bad", "pud_clear_bad", "pmd_clear_bad", "walk_pte_range", "walk_pmd_range", "walk_pud_range",
+          "walk_p4d_range", "walk_pgd_range", "__walk_page_range", "walk_page_range", "walk_page_range_novma", "apply_to_page_range",
+          "__apply_to_page_range", "walk_page_range_debug", "walk_kernel_page_table_range", "walk_kernel_page_table_range_lockless");
+
   private static final String STUB = "__raw_callee_save_";
 
   /** What such an inline function or its native twin may have in front of the hook's name. */
@@ -41,7 +51,7 @@ final class Guilty {
       if (function.isEmpty() || isWay(function) || !frame.certain() && glue != null) {
         continue;
       }
-      if (!isGlue(function) && !isHook(function)) {
+      if (!isGlue(function) && !isHook(function) && !WALKERS.contains(function)) {
         return frame;
       }
       glue = glue == null ? frame : glue;

@@ -28,6 +28,13 @@ class GuiltyTest {
   }
 
   @Test
+  void walkersOfPageTablesArePassedOver() {
+    assertThat(of("xen_mc_flush", "xen_set_p4d", "p4d_clear_bad", "walk_pgd_range", "walk_page_range_novma", "ptdump_walk_pgd"))
+        .isEqualTo("ptdump_walk_pgd");
+    assertThat(of("xen_set_pte", "ptdump_pte_entry", "walk_pte_range")).isEqualTo("ptdump_pte_entry");
+  }
+
+  @Test
   void functionsThatOnlyLookLikeHooksAreNamed() {
     assertThat(of("xen_set_pte", "set_pte_vaddr", "kernel_init")).isEqualTo("set_pte_vaddr");
     assertThat(of("xen_pgd_pin", "__pgd_alloc_helper")).isEqualTo("__pgd_alloc_helper");
