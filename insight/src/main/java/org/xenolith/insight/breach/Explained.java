@@ -58,7 +58,7 @@ public final class Explained {
     }
     Replay replay = Replay.of(names, incidents, machines);
     for (int n = 0; n < incidents.size(); n++) {
-      all.add(new Explained(incidents.get(n), watch.times().get(n), replay.queued(n), replay.history(incidents.get(n))));
+      all.add(new Explained(incidents.get(n), watch.times().get(n), replay.queued(n), replay.history(n)));
     }
     return all;
   }
@@ -208,7 +208,7 @@ public final class Explained {
         lines.add("... %,d events left out".formatted(history.leftOut()));
       }
       FrameHistory.Event e = events.get(n);
-      lines.add("count %,d: %s".formatted(e.count(), e.what()));
+      lines.add(e.toString());
       lines.add("  by " + e.by());
     }
     if (events.isEmpty()) {

@@ -21,13 +21,27 @@ final class FrameHistory {
    * @param what in words
    * @param by the guest's function, or who else did it
    * @param slot the entry, or null
+   * @param times how often, told here instead of one by one
+   * @param lastCount the clock's count at the last of these times
    */
-  record Event(long count, Kind kind, String what, String by, Breach.Slot slot) {
+  record Event(long count, Kind kind, String what, String by, Breach.Slot slot, long times, long lastCount) {
+    private Event again(long at) {
+      return new Event(count, kind, what, by, slot, times + 1, at);
+    }
+
+    @Override
+    public String toString() {
+      String often = times == 1 ? "" : ", %,d times until count %,d".formatted(times, lastCount);
+      return "count %,d: %s%s".formatted(count, what, often);
+    }
+
     Map<String, Object> toMap() {
       Map<String, Object> map = new LinkedHashMap<>();
       map.put("count", count);
       map.put("what", what);
       map.put("by", by);
+      map.put("times", times);
+      map.put("last_count", lastCount);
       return map;
     }
   }
@@ -43,7 +57,11 @@ final class FrameHistory {
   }
 
   void add(long count, FrameEvent event, String by) {
-    Event e = new Event(count, event.kind(), words(event), by, event.slot());
+    Event e = new Event(count, event.kind(), words(event), by, event.slot(), 1, count);
+    boolean root = event.kind() == Kind.ROOT || event.kind() == Kind.NO_ROOT;
+    if (root && (again(first, e) || again(last, e))) {
+      return;
+    }
     if (first.size() < MOST_FIRST) {
       first.add(e);
       return;
@@ -55,13 +73,25 @@ final class FrameHistory {
     }
   }
 
-  /** The same up to a moment. */
-  FrameHistory until(long count) {
+  /** A table becomes a root and is one no more each time that the guest switches to it: from the same place that is one event. */
+  private static boolean again(List<Event> events, Event e) {
+    for (int n = 0; n < events.size(); n++) {
+      Event known = events.get(n);
+      if (known.kind == e.kind && known.by.equals(e.by)) {
+        events.set(n, known.again(e.count));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The same as it is now, whatever is added later. */
+  FrameHistory copy() {
     FrameHistory part = new FrameHistory();
     part.start.addAll(start);
-    part.first.addAll(first.stream().filter(e -> e.count <= count).toList());
-    part.last.addAll(last.stream().filter(e -> e.count <= count).toList());
-    part.left = part.last.isEmpty() ? 0 : left;
+    part.first.addAll(first);
+    part.last.addAll(last);
+    part.left = left;
     return part;
   }
 

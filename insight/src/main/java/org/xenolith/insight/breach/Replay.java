@@ -32,6 +32,7 @@ final class Replay implements Observer {
   private final NativePorts ports;
   private final List<Incident> incidents;
   private final Map<Long, FrameHistory> histories = new HashMap<>();
+  private final List<FrameHistory> historiesThen = new ArrayList<>();
   private final List<List<StackFrame>> queued = new ArrayList<>();
   private Hypervisor xen;
   private PvMachine machine;
@@ -82,9 +83,9 @@ final class Replay implements Observer {
     }
   }
 
-  /** The history of the frame of an incident; empty where it concerned none. */
-  FrameHistory history(Incident incident) {
-    return histories.getOrDefault(incident.breach().mfn(), new FrameHistory()).until(incident.count());
+  /** The history of the frame of an incident, up to it; empty where it concerned none. */
+  FrameHistory history(int incident) {
+    return historiesThen.get(incident);
   }
 
   /** The stack when the refused entry of a list was written, or the port was opened; empty if it was neither, or was not found. */
@@ -174,6 +175,7 @@ final class Replay implements Observer {
     }
     Incident wanted = incidents.get(next);
     if (vcpu.cpu.clock.now == wanted.count() && breach.rule() == wanted.breach().rule()) {
+      historiesThen.add(histories.getOrDefault(wanted.breach().mfn(), new FrameHistory()).copy());
       next++;
       if (next == incidents.size()) {
         machine.stop();

@@ -26,7 +26,7 @@ import org.xenolith.xen.rules.Rule;
  */
 class ExplainedTest {
   private static final long SPARE_PAGE = 0x181000;
-  private static final int UPDATE_VA_MAPPING = 14, MULTICALL = 13;
+  private static final int UPDATE_VA_MAPPING = 14, MULTICALL = 13, MMUEXT_OP = 26;
 
   private static Function<Observer, PvMachine> machines(KernelImage image) {
     PvMachine.Setup setup = new PvMachine.Setup(image, null, "", NamedGuest.MEMORY, 1, 0, true);
@@ -148,6 +148,36 @@ class ExplainedTest {
         .containsSubsequence(
             "is in use as writable no more", "by protect+0x", "comes into use: an L1 table", "by pin_it+0x", "is pinned", "by pin_it+0x");
     assertThat(text(e, "What a real Xen prints")).contains("already pinned");
+  }
+
+  @Test
+  void manySwitchesToARootFromOnePlaceAreOneEvent() {
+    NamedGuest guest = new NamedGuest();
+    Label switchUserRoot = guest.a.newLabel();
+    Label again = guest.a.newLabel();
+    guest.a.mov(Assembler.R12, 300).bind(again).call(switchUserRoot);
+    guest.a.emit(Mnemonic.DEC, gpr(Assembler.R12)).jcc(5, again);
+    entryForRoot(guest);
+    guest.a.mov(Assembler.RDI, SPARE_PAGE).mov(Assembler.RDX, 0).mov(Assembler.RAX, UPDATE_VA_MAPPING).emit(Mnemonic.SYSCALL);
+    guest.powerOff().function("switch_user_root");
+    // NEW_USER_BASEPTR with the kernel's root, then with none.
+    guest.a.bind(switchUserRoot);
+    guest.put(0, 15);
+    guest.a.emit(Mnemonic.MOV, gpr(Assembler.RCX), register(OperandKind.CR, 3)).emit(Mnemonic.SHR, gpr(Assembler.RCX), imm(12));
+    guest.store(1, Assembler.RCX).call(MMUEXT_OP, NamedGuest.DATA, 1, 0, 0x7ff0);
+    guest.put(1, 0).call(MMUEXT_OP, NamedGuest.DATA, 1, 0, 0x7ff0);
+    guest.a.emit(Mnemonic.RET);
+
+    KernelImage image = guest.image();
+    CodeNames names = new CodeNames(image);
+    Explained e = run(image, new BreachWatch(names), names).getFirst();
+    assertThat(e.rule()).isEqualTo(Rule.WRITABLE_IS_EXCLUSIVE);
+    String history = text(e, "The frame's history");
+    assertThat(history)
+        .contains("becomes a vcpu's root, 300 times until count")
+        .contains("is a vcpu's root no more, 300 times until count")
+        .doesNotContain("left out");
+    assertThat(history.lines().filter(line -> line.contains("a vcpu's root"))).hasSize(2);
   }
 
   /** Leaves the frame of the spare page, as an entry without flags, in rsi: from the p2m list. */
