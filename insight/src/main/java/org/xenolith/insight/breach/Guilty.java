@@ -5,7 +5,8 @@ import java.util.Set;
 
 /**
  * Which function of a stack a person wants to read about: the innermost that is neither Linux's glue for Xen nor one of the thin functions
- * that lead to it, nor a mere walker of page tables; where all of it is glue (the start of a PV kernel), the innermost that is not part of the way to the hypercall.
+ * that lead to it, nor a mere walker of page tables; where all of it is glue (the start of a PV kernel), the innermost that is not part of
+ * the way to the hypercall.
  */
 final class Guilty {
   /**
