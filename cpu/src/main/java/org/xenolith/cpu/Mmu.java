@@ -50,8 +50,10 @@ public final class Mmu {
 
     private int count;
 
-    /** Freed by the garbage collector when the processor is. */
-    final MemorySegment tables = Arena.ofAuto().allocate(3 * TABLE, GuestMemory.FRAME_SIZE);
+    /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
+    private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
+
+    final MemorySegment tables = memory.asSlice(GuestMemory.FRAME_SIZE);
 
     final long read = tables.address();
     final long write = read + TABLE;
@@ -287,7 +289,10 @@ public final class Mmu {
   /** For an {@link Engine}: bytes from the table of read entries to that of write entries, and on to that of fetch entries. */
   public static final int TABLE_BYTES = TlbSet.TABLE;
 
-  /** For an {@link Engine}: the host address of the tables that accesses use now, or 0 if each takes the slow path. */
+  /**
+   * For an {@link Engine}: the host address of the tables that accesses use now, or 0 if each takes the slow path. The 4,096 bytes before
+   * them are the engine's.
+   */
   public long tables() {
     return current == unused ? 0 : readTlb;
   }

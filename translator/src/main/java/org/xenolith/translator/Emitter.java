@@ -119,6 +119,15 @@ final class Emitter {
     displacement(mod, displacement);
   }
 
+  /** An instruction with memory at base + index + displacement in r/m. */
+  void withIndexed(int prefix, int rex, int map, int opcode, int reg, int base, int index, int displacement) {
+    start(prefix, rex | reg >> 3 << 2 | index >> 3 << 1 | base >> 3, map, opcode);
+    int mod = displacement == 0 && (base & 7) != 5 ? 0 : displacement == (byte) displacement ? 1 : 2;
+    u8(mod << 6 | (reg & 7) << 3 | 4);
+    u8((index & 7) << 3 | base & 7);
+    displacement(mod, displacement);
+  }
+
   private void displacement(int mod, int displacement) {
     if (mod == 1) {
       u8(displacement);
@@ -204,6 +213,21 @@ final class Emitter {
   /** Arithmetic of 64 bits on a register and memory. */
   void arithmeticMemory(int operation, int to, int base, int displacement) {
     withMemory(0, 8, MAP_ONE, operation << 3 | 3, to, base, displacement);
+  }
+
+  /** Arithmetic of 64 bits on a register and memory at base + index + displacement. */
+  void arithmeticIndexed(int operation, int to, int base, int index, int displacement) {
+    withIndexed(0, 8, MAP_ONE, operation << 3 | 3, to, base, index, displacement);
+  }
+
+  /** Rotates 32 bits of a register to the right into another; the flags stay (BMI2). */
+  void rotate32(int to, int from, int count) {
+    u8(0xc4);
+    u8((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3);
+    u8(0x7b);
+    u8(0xf0);
+    u8(0xc0 | (to & 7) << 3 | from & 7);
+    u8(count);
   }
 
   /** Arithmetic of 32 bits on memory and a number. */

@@ -1,20 +1,20 @@
 package org.xenolith.translator;
 
-import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Feature;
 
-/** What both the host's processor has and the guest's offers, of what translations use. */
+/** What the host's processor has of what translations use. */
 final class HostFeatures {
   private HostFeatures() {}
 
   /**
-   * @param cpuid code that returns ECX of CPUID leaf 1, see {@link Stubs#cpuid}
+   * What the guest's processor offers, too.
+   *
+   * @param ecx ECX of the host's CPUID leaf 1
    */
-  static Set<Feature> shared(ProcessorModel model, MemorySegment cpuid) {
-    int ecx = Native.call(cpuid, 0, 0);
+  static Set<Feature> shared(ProcessorModel model, int ecx) {
     EnumSet<Feature> features = EnumSet.noneOf(Feature.class);
     for (Feature feature : Feature.values()) {
       if (isOnHost(feature, ecx) && model.offers(feature)) {
@@ -22,6 +22,15 @@ final class HostFeatures {
       }
     }
     return features;
+  }
+
+  /**
+   * Whether there is RORX (BMI2).
+   *
+   * @param ebx EBX of the host's CPUID leaf 7
+   */
+  static boolean hasRotate(int ebx) {
+    return (ebx >> 8 & 1) != 0;
   }
 
   private static boolean isOnHost(Feature feature, int ecx) {

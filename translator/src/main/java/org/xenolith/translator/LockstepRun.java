@@ -25,7 +25,6 @@ final class LockstepRun implements Engine {
   LockstepRun(Translator translator, State state) {
     this.translator = translator;
     this.state = state;
-    Native.putLong(state.base + State.JUMPS, translator.jumpTable());
   }
 
   @Override
@@ -94,6 +93,7 @@ final class LockstepRun implements Engine {
 
   private void translated(Cpu cpu, Translation t) {
     stopped = null;
+    state.begin(cpu);
     state.load(cpu);
     state.budget(t.instructions);
     if (t.sse && cpu.sseAvailable()) {

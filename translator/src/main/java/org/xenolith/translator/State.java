@@ -1,7 +1,5 @@
 package org.xenolith.translator;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Instruction;
 
@@ -9,14 +7,14 @@ import org.xenolith.isa.Instruction;
  * What machine code and Java share of one processor, in one block of host memory. Machine code holds its address in {@link Host#STATE}; the
  * places below are distances from there, the most used within a signed byte.
  *
+ * <p>The block lies before the tables of the TLB, so that one register leads to both; it moves when another set of tables is used, which
+ * happens outside machine code only.
+ *
  * <p>Outside machine code all general registers are in the block. Inside, most are in host registers ({@link Host#HOME}).
  */
 final class State {
   /** General register n is at {@code REGISTERS + 8 * n}. */
   static final int REGISTERS = -128;
-
-  /** The tables of the TLB. */
-  static final int TLB = 0;
 
   /** The table of {@link JumpCache}. */
   static final int JUMPS = 8;
@@ -57,16 +55,25 @@ final class State {
   /** SSE register n is at {@code XMM + 16 * n}. */
   static final int XMM = 128;
 
-  private static final int SIZE = 128 + 128 + 256;
+  /** The tables of the TLB. */
+  static final int TLB = XMM + 256;
 
-  private final MemorySegment memory;
+  /** {@link JumpCache#address}. */
+  private final long jumps;
 
   /** What machine code holds in {@link Host#STATE}. */
-  final long base;
+  long base;
 
-  State(Arena arena) {
-    memory = arena.allocate(SIZE, 64);
-    base = memory.address() + 128;
+  State(JumpCache jumps) {
+    this.jumps = jumps.address;
+  }
+
+  /** Moves to the tables that the processor uses now, and holds nothing at first. */
+  void begin(Cpu cpu) {
+    base = cpu.mmu.tables() - TLB;
+    Native.putLong(base + JUMPS, jumps);
+    Native.putByte(base + SSE, SSE_ELSEWHERE);
+    Native.putByte(base + SSE_USED, 0);
   }
 
   /** Copies the processor's registers here. */
@@ -80,7 +87,6 @@ final class State {
     Native.putShort(base + FLAGS, flags << 8 | flags >> 11 & 1);
     Native.putLong(base + FS, cpu.effectiveBase(Instruction.FS));
     Native.putLong(base + GS, cpu.effectiveBase(Instruction.GS));
-    Native.putLong(base + TLB, cpu.mmu.tables());
     Native.putInt(base + EFLAGS, cpu.eflags);
     Native.putByte(base + PRIVILEGED, cpu.cpl == 0 ? 1 : 0);
   }

@@ -89,7 +89,7 @@ final class StringInstructions {
     } else {
       e.lea(A, A, -1, 0, width);
     }
-    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
+    t.addPage(table);
     t.hostFlagsLost();
   }
 

@@ -1,7 +1,6 @@
 package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
-import static org.xenolith.translator.Host.B;
 import static org.xenolith.translator.Host.STATE;
 
 /** Machine code that is not a translation: the way in, the way out, the way into another page. */
@@ -46,12 +45,13 @@ final class Stubs {
     e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
   }
 
-  /** Called: returns ECX of CPUID leaf 1. */
-  static void cpuid(Emitter e) {
+  /** Called: returns what a CPUID leaf (subleaf 0) leaves in a register. */
+  static void cpuid(Emitter e, int leaf, int register) {
     e.move(Host.RSI, Host.RBX);
-    e.constant(Host.RAX, 1);
+    e.constant(Host.RAX, leaf);
+    e.constant(Host.RCX, 0);
     e.plain(0, 0, Emitter.MAP_0F, 0xa2);
-    e.move(Host.RAX, Host.RCX);
+    e.move(Host.RAX, register);
     e.move(Host.RBX, Host.RSI);
     e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
   }
@@ -85,8 +85,7 @@ final class Stubs {
     e.u64(page);
     e.u64(host);
     e.bindHere(skip);
-    e.load(B, STATE, State.TLB);
-    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, B, JumpCache.fetchEntry(page));
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, State.TLB + JumpCache.fetchEntry(page));
     // pcmpeqb xmm, [rip + ...]
     e.plain(0x66, Host.XMM_SCRATCH >> 3 << 2, Emitter.MAP_0F, 0x74);
     e.u8((Host.XMM_SCRATCH & 7) << 3 | 5);

@@ -48,6 +48,9 @@ final class TraceTranslator {
     boolean retrySse;
     int access, size;
 
+    /** Whether that address is a number. */
+    boolean constant;
+
     /** For an exit: where to; and whether the jump may be patched itself, since nothing is to be done. */
     boolean exit;
 
@@ -146,12 +149,12 @@ final class TraceTranslator {
   /** Sees to it that the page into which the first instruction crosses is the one that it was decoded from. */
   private void checkSecondPage(Block b, Stub otherwise) {
     long page = b.va + b.length & -GuestMemory.FRAME_SIZE;
-    e.load(B, STATE, State.TLB);
+    int entry = State.TLB + JumpCache.fetchEntry(page);
     e.constant(A, page);
-    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.fetchEntry(page));
+    e.arithmeticMemory(Emitter.CMP, A, STATE, entry);
     otherwise.jumps.add(e.jump(JNE));
     e.constant(A, b.secondPage & -GuestMemory.FRAME_SIZE);
-    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.fetchEntry(page) + 8);
+    e.arithmeticMemory(Emitter.CMP, A, STATE, entry + 8);
     otherwise.jumps.add(e.jump(JNE));
   }
 
@@ -393,11 +396,16 @@ final class TraceTranslator {
   void check(Step step, int size, int table) {
     entry(A, table);
     leaveIfOutside(step, size, table);
-    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
+    addPage(table);
     host = 0;
   }
 
-  /** With a TLB entry's address in {@link Host#B} and a distance from its tag in {@link Host#A}: leaves unless that is inside the page. */
+  /** Makes a host address of the distance in {@link Host#A} from the tag of the TLB entry at {@link Host#B}. */
+  void addPage(int table) {
+    e.arithmeticIndexed(Emitter.ADD, A, STATE, B, State.TLB + table + 8);
+  }
+
+  /** With a TLB entry's place in {@link Host#B} and a distance from its tag in {@link Host#A}: leaves unless that is inside the page. */
   void leaveIfOutside(Step step, int size, int table) {
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
     Stub stub = stub(step);
@@ -416,25 +424,26 @@ final class TraceTranslator {
     retry = e.position();
   }
 
-  /** Puts the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} how far the address is from its tag. */
+  /** Puts the place of the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} its distance from the entry's tag. */
   void entry(int address, int table) {
-    e.move32(B, address);
-    e.shift32(5, B, 8);
+    if (owner.hasRotate()) {
+      e.rotate32(B, address, 8);
+    } else {
+      e.move32(B, address);
+      e.shift32(5, B, 8);
+    }
     e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
-    e.arithmeticMemory(Emitter.ADD, B, STATE, State.TLB);
     e.move(A, address);
-    e.arithmeticMemory(Emitter.SUB, A, B, table);
+    e.arithmeticIndexed(Emitter.SUB, A, STATE, B, State.TLB + table);
   }
 
   private void checkConstant(Step step, long va, int size, int table) {
-    int entry = table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
-    e.load(B, STATE, State.TLB);
+    int entry = State.TLB + table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
     e.constant(A, va);
-    // From here on as with a computed entry.
-    e.lea(B, B, -1, 0, entry - table);
-    e.arithmeticMemory(Emitter.SUB, A, B, table);
+    e.arithmeticMemory(Emitter.SUB, A, STATE, entry);
     leaveIfOutside(step, size, table);
-    e.arithmeticMemory(Emitter.ADD, A, B, table + 8);
+    stubs.getLast().constant = true;
+    e.arithmeticMemory(Emitter.ADD, A, STATE, entry + 8);
     host = 0;
   }
 
@@ -775,21 +784,15 @@ final class TraceTranslator {
     leaveIf(step, JNE);
     // The TLB's fetch entry must be the one that the jump was found under.
     e.load(A, B, JumpCache.FETCH_ENTRY);
-    e.arithmeticMemory(Emitter.ADD, A, STATE, State.TLB);
-    compareEntry(A, 0, B, JumpCache.PAGES);
+    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, State.TLB);
+    e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, B, JumpCache.PAGES);
+    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
+    e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
     Stub stub = stub(step);
     stub.jumps.add(e.jump(JNE));
     stub.retry = retry;
     stub.retrySse = sse.ready();
     stub.access = FETCH;
-  }
-
-  /** Compares 16 bytes at two places, the second aligned; uses {@link Host#A} at the end. */
-  private void compareEntry(int base, int displacement, int other, int otherDisplacement) {
-    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, base, displacement);
-    e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, other, otherDisplacement);
-    e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
-    e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
   }
 
   // ---- Outside the straight way ----
@@ -839,8 +842,10 @@ final class TraceTranslator {
   private void storeAddress(Stub stub) {
     if (stub.access == FETCH) {
       e.load(A, B, JumpCache.VA);
+    } else if (stub.constant) {
+      e.constant(A, stub.step.instruction.ea);
     } else {
-      e.arithmeticMemory(Emitter.ADD, A, B, stub.access);
+      e.arithmeticIndexed(Emitter.ADD, A, STATE, B, State.TLB + stub.access);
     }
     e.store(STATE, State.ADDRESS, A);
   }

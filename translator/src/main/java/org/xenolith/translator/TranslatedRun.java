@@ -26,7 +26,6 @@ final class TranslatedRun implements Engine {
   TranslatedRun(Translator translator, State state) {
     this.translator = translator;
     this.state = state;
-    Native.putLong(state.base + State.JUMPS, translator.jumpTable());
   }
 
   @Override
@@ -58,6 +57,7 @@ final class TranslatedRun implements Engine {
 
   /** Returns false if nothing was run. */
   private boolean enter(Cpu cpu, Translation t, int budget) {
+    state.begin(cpu);
     state.load(cpu);
     state.budget(budget);
     if ((sseWanted || t.sse) && cpu.sseAvailable()) {

@@ -30,11 +30,13 @@ final class Translator {
   private static final int EARNED = 30;
 
   final int earned;
-  private final Arena arena;
   private final MemorySegment memory;
   private final TraceTranslator traces = new TraceTranslator(this);
   private final JumpCache jumps;
   private final Set<Feature> features;
+
+  /** Whether the host has {@link Emitter#rotate32}. */
+  private final boolean hasRotate;
 
   private Site[] sites = new Site[1024];
   private int siteCount;
@@ -51,7 +53,6 @@ final class Translator {
 
   private Translator(Arena arena, MemorySegment memory, CodeCache code, ProcessorModel model, int earned) {
     this.earned = earned;
-    this.arena = arena;
     this.memory = memory;
     jumps = new JumpCache(arena);
     Emitter e = traces.emitter();
@@ -68,12 +69,9 @@ final class Translator {
     e.begin(free);
     Stubs.loadSse(e);
     place(e);
-    long cpuid = free;
-    e.begin(free);
-    Stubs.cpuid(e);
-    place(e);
-    features = HostFeatures.shared(model, MemorySegment.ofAddress(cpuid));
     firstFree = free;
+    features = HostFeatures.shared(model, cpuid(1, Host.RCX));
+    hasRotate = cpuid(0, Host.RAX) >= 7 && HostFeatures.hasRotate(cpuid(7, Host.RBX));
     enter = MemorySegment.ofAddress(enterCode);
     code.onDrop(this::dropped);
   }
@@ -101,12 +99,12 @@ final class Translator {
 
   /** What runs translations for one processor beside the interpreter. */
   Engine lockstep() {
-    return new LockstepRun(this, new State(arena));
+    return new LockstepRun(this, new State(jumps));
   }
 
   /** What runs translations for one processor. */
   Engine engine() {
-    return new TranslatedRun(this, new State(arena));
+    return new TranslatedRun(this, new State(jumps));
   }
 
   /** Translations made, instructions in them, translations dropped, times that all were dropped for want of space. */
@@ -128,10 +126,6 @@ final class Translator {
     return loadSseCode;
   }
 
-  long jumpTable() {
-    return jumps.address;
-  }
-
   Site site(int number) {
     return sites[number];
   }
@@ -142,6 +136,19 @@ final class Translator {
     }
     sites[siteCount] = site;
     return siteCount++;
+  }
+
+  /** Asks the host's processor; what is done for it is overwritten by the first translation. */
+  private int cpuid(int leaf, int register) {
+    Emitter e = traces.emitter();
+    e.begin(free);
+    Stubs.cpuid(e, leaf, register);
+    Native.put(free, e.bytes(), e.position());
+    return Native.call(MemorySegment.ofAddress(free), 0, 0);
+  }
+
+  boolean hasRotate() {
+    return hasRotate;
   }
 
   // ---- Making ----

@@ -2,6 +2,7 @@ package org.xenolith.translator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.HexFormat;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.xenolith.isa.CpuMode;
@@ -34,6 +35,22 @@ class EmitterTest {
   void scaledAddressesAreWritten() {
     assertThat(text(e -> e.lea(3, 13, 12, 3, 0))).isEqualTo("lea (%r13,%r12,8),%rbx");
     assertThat(text(e -> e.lea(8, -1, 9, 2, 16))).isEqualTo("lea 0x10(,%r9,4),%r8");
+  }
+
+  @Test
+  void indexedAddressesAreWritten() {
+    assertThat(text(e -> e.arithmeticIndexed(Emitter.SUB, 10, 15, 11, 0x4180))).isEqualTo("sub 0x4180(%r15,%r11,1),%r10");
+    assertThat(text(e -> e.arithmeticIndexed(Emitter.ADD, 3, 13, 1, 0))).isEqualTo("add (%r13,%rcx,1),%rbx");
+  }
+
+  /** The VEX prefix is not in the table of instructions: the bytes are those of the manual (Intel SDM 2, RORX). */
+  @Test
+  void rotationsAreWritten() {
+    Emitter e = new Emitter();
+    e.begin(0);
+    e.rotate32(11, 10, 8);
+    e.rotate32(0, 7, 8);
+    assertThat(HexFormat.of().formatHex(e.bytes(), 0, e.position())).isEqualTo("c4437bf0da08" + "c4e37bf0c708");
   }
 
   @Test
