@@ -76,7 +76,7 @@ final class LockstepRun implements Engine {
   private static boolean interpret(Cpu cpu, Translation t) {
     int left = t.leading;
     for (Block b : t.blocks) {
-      if (b != t.first() && cpu.rip != b.va) {
+      if (left < t.leading && cpu.rip != b.va) {
         return true;
       }
       int n = Math.min(left, b.instructions.length);

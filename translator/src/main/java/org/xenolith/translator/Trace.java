@@ -12,6 +12,9 @@ import org.xenolith.isa.Instruction;
 /**
  * What is translated together: a block, then the one that ran after it last time, and so on, inside one page of linear addresses and as far
  * as each is known. It has one entry, and an exit at each branch.
+ *
+ * <p>A short loop is there twice, and goes on in the second round: what the end of a round leaves in the host's registers and flags is
+ * known there, unlike at the entry.
  */
 final class Trace {
   private static final int MOST_INSTRUCTIONS = 96;
@@ -20,6 +23,9 @@ final class Trace {
 
   final List<Block> blocks = new ArrayList<>();
   final List<Step> steps = new ArrayList<>();
+
+  /** Where the second round of a loop begins in {@link #steps}, or 0. */
+  int loop;
 
   private final Set<Feature> features;
 
@@ -53,6 +59,10 @@ final class Trace {
       last.followsTarget = toTarget;
       long va = toTarget ? last.instruction.target() : b.next;
       Block next = b.successor(va == b.next);
+      if (next == first && va == first.va && trace.loop == 0 && 2 * trace.steps.size() <= MOST_INSTRUCTIONS && first.secondPage == 0) {
+        trace.secondRound();
+        return trace;
+      }
       // What crosses into the next page is a trace of its own, which looks for that page at its entry.
       if (next == null || next.va != va || !suits(next) || next.secondPage != 0 || first.secondPage != 0
           || (next.va & PAGE) != (first.va & PAGE)
@@ -71,6 +81,14 @@ final class Trace {
     int fallRuns = falls == null || falls.va != b.next ? 0 : falls.runs;
     int takenRuns = taken == null || taken.va != jump.target() ? 0 : taken.runs;
     return takenRuns > fallRuns;
+  }
+
+  private void secondRound() {
+    loop = steps.size();
+    List.copyOf(blocks).forEach(this::add);
+    for (int n = 0; n < loop; n++) {
+      steps.get(loop + n).followsTarget = steps.get(n).followsTarget;
+    }
   }
 
   private void add(Block b) {

@@ -25,7 +25,7 @@ import org.xenolith.isa.OperandKind;
 final class TraceTranslator {
   static final int READ = 0, WRITE = Mmu.TABLE_BYTES, FETCH = 2 * Mmu.TABLE_BYTES;
 
-  static final int JA = 7, JNE = 5, JE = 4, JS = 8;
+  static final int JA = 7, JNE = 5, JE = 4, JS = 8, JNS = 9;
 
   static final int SP = HOME[Cpu.RSP];
 
@@ -81,6 +81,13 @@ final class TraceTranslator {
   private boolean again;
   private int host;
 
+  /** For a loop: where in the steps and in the code its second round begins, and what its code relies on. */
+  private int loop;
+
+  private int loopCode;
+  private Step loopSetter;
+  private boolean loopSaved, loopAgain;
+
   TraceTranslator(Translator owner) {
     this.owner = owner;
     this.e = new Emitter();
@@ -101,6 +108,7 @@ final class TraceTranslator {
     FlagPlan.make(steps);
     stubs.clear();
     total = steps.size();
+    loop = trace.loop;
     translation = new Translation(List.copyOf(trace.blocks), total);
     e.begin(address);
     translation.entry = address;
@@ -117,17 +125,15 @@ final class TraceTranslator {
     }
     Step last = steps.getLast();
     for (index = 0; index < total; index++) {
+      if (index == loop && loop != 0) {
+        beginRound();
+      }
       step(steps.get(index));
     }
-    switch (last.rule.action) {
-      case JMP -> exit(last.instruction.target());
-      case CALL, CALL_INDIRECT, JMP_INDIRECT, RET -> {}
-      case INTERPRET -> {
-        if (last.place != last.block.instructions.length - 1) {
-          throw new IllegalStateException("a trace ends inside a block");
-        }
-      }
-      default -> exit(last.block.next);
+    if (loop != 0) {
+      endRound(trace.blocks.getFirst().va);
+    } else {
+      end(last);
     }
     for (Stub stub : stubs) {
       if (stub.exit) {
@@ -144,6 +150,50 @@ final class TraceTranslator {
       translation.leading++;
     }
     return translation;
+  }
+
+  private void end(Step last) {
+    switch (last.rule.action) {
+      case JMP -> exit(last.instruction.target());
+      case CALL, CALL_INDIRECT, JMP_INDIRECT, RET -> {}
+      case INTERPRET -> {
+        if (last.place != last.block.instructions.length - 1) {
+          throw new IllegalStateException("a trace ends inside a block");
+        }
+      }
+      default -> exit(last.block.next);
+    }
+  }
+
+  /** The second round of a loop is entered from the first, and from its own end, where the host's flags are lost. */
+  private void beginRound() {
+    if (!again) {
+      saveFlags();
+    }
+    host = 0;
+    loopSaved = saved;
+    loopAgain = again;
+    loopSetter = setter;
+    loopCode = e.position();
+  }
+
+  /** Goes on with the second round, or leaves the trace, if it ends otherwise than the first did, or the budget is used up. */
+  private void endRound(long va) {
+    if (loopAgain && !(again && setter.instruction == loopSetter.instruction)) {
+      exit(va);
+      return;
+    }
+    if (loopSaved || !again) {
+      saveFlags();
+    }
+    e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total - loop);
+    e.bind(e.jump(JNS), e.address(loopCode));
+    host = 0;
+    Stub stub = stub(steps.getLast());
+    stub.exit = true;
+    stub.target = va;
+    stub.refund = total - loop;
+    stub.jumps.add(e.jump());
   }
 
   /** Sees to it that the page into which the first instruction crosses is the one that it was decoded from. */
@@ -691,7 +741,7 @@ final class TraceTranslator {
   private void conditionalJump(Step step) {
     Instruction i = step.instruction;
     needInHost(step.reads, B, false);
-    boolean follows = step.followsTarget && index + 1 < total;
+    boolean follows = step.followsTarget && (index + 1 < total || loop != 0);
     int condition = follows ? i.condition ^ 1 : i.condition;
     Stub stub = stub(step);
     stub.exit = true;

@@ -6,8 +6,10 @@ import org.xenolith.cpu.Block;
 
 /** A trace in machine code. */
 final class Translation {
-  /** Its blocks, that at its entry first. Once one is dropped, the translation is. */
+  /** Its blocks, that at its entry first; twice in a loop. Once one is dropped, the translation is. */
   final List<Block> blocks;
+
+  private final Block first;
 
   /** Instructions that it takes from the budget at its entry. */
   final int instructions;
@@ -31,10 +33,11 @@ final class Translation {
 
   Translation(List<Block> blocks, int instructions) {
     this.blocks = blocks;
+    first = blocks.getFirst();
     this.instructions = instructions;
   }
 
   Block first() {
-    return blocks.getFirst();
+    return first;
   }
 }
