@@ -23,7 +23,7 @@ final class BitInstructions {
   }
 
   /** Loads memory at {@link Host#A} into {@link Host#B}, zero-extended. */
-  private void loadOperand(int width) {
+  void loadOperand(int width) {
     switch (width) {
       case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, 0);
       case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, 0);

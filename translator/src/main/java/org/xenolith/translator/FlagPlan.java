@@ -8,14 +8,18 @@ import org.xenolith.isa.OperandKind;
  * Finds out which flags are wanted, and how each instruction's flags are kept for those who want them. Wanted are they by instructions that
  * read them, and at every place where machine code may be left, since a fault's frame and the interpreter see them.
  *
- * <p>There are three ways. Mostly they are in the host's flags still, or the instruction that set them can be run again for its flags
- * alone, since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds they are saved in
- * {@link State#FLAGS} at once ({@link Step#save}).
+ * <p>There are four ways. Mostly they are in the host's flags still, or the instruction that set them can be run again for its flags
+ * alone, since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds its operands are
+ * kept ({@link Step#keep}) if only a place where machine code may be left will want the flags; else the flags are saved in {@link
+ * State#FLAGS} at once ({@link Step#save}).
  */
 final class FlagPlan {
   private FlagPlan() {}
 
-  static void make(List<Step> steps) {
+  /**
+   * @param loop where the second round of a loop begins, or 0
+   */
+  static void make(List<Step> steps, int loop) {
     int live = Flags.ALL;
     for (int n = steps.size() - 1; n >= 0; n--) {
       Step step = steps.get(n);
@@ -34,13 +38,21 @@ final class FlagPlan {
         live = Flags.ALL;
       }
     }
+    boolean alike = loop != 0 && steps.get(loop - 1).liveAfter == Flags.ALL;
     for (int n = 0; n < steps.size(); n++) {
       Step step = steps.get(n);
-      step.save = step.flagsWanted() && mustSave(steps, n);
+      if (alike && n >= loop) {
+        // It is to be as in the first round, which has looked into this one.
+        step.save = steps.get(n - loop).save;
+        step.keep = steps.get(n - loop).keep;
+      } else if (step.flagsWanted() && mustSave(steps, n, loop)) {
+        step.keep = Keep.possible(step) && keepPays(steps, n);
+        step.save = !step.keep;
+      }
     }
   }
 
-  private static boolean mustSave(List<Step> steps, int from) {
+  private static boolean mustSave(List<Step> steps, int from, int loop) {
     Step setter = steps.get(from);
     FlagEffect effect = setter.rule.effect;
     switch (effect) {
@@ -55,6 +67,13 @@ final class FlagPlan {
     int pending = setter.liveAfter;
     for (int n = from + 1; n < steps.size(); n++) {
       Step step = steps.get(n);
+      if (n == loop) {
+        // What cannot be had again is saved between the rounds.
+        if (!again) {
+          return false;
+        }
+        host = false;
+      }
       boolean leaves = step.mayLeave();
       if (leaves && !again) {
         return true;
@@ -93,9 +112,47 @@ final class FlagPlan {
     return !host && !again;
   }
 
+  /** Whether nobody on the trace's way wants flags that are not in the host, and others replace them before its end. */
+  private static boolean keepPays(List<Step> steps, int from) {
+    Step setter = steps.get(from);
+    int pending = setter.liveAfter;
+    for (int n = from + 1; n < steps.size(); n++) {
+      Step step = steps.get(n);
+      int reads = step.reads & pending;
+      if (reads != 0 && ((reads & ~setter.rule.effect.exact) != 0 || step.instruction.hasMemory())) {
+        return false;
+      }
+      FlagEffect change = step.rule.effect;
+      if (change.kills == Flags.ALL) {
+        return true;
+      }
+      if (step.flagsWanted() && change.changes != 0 || step.rule.action == Action.INTERPRET) {
+        return false;
+      }
+    }
+    return false;
+  }
+
   /** Whether the code of an instruction that sets no flags changes the host's. */
   static boolean clobbers(Step step) {
     return step.mayLeave();
+  }
+
+  /** Keeps what the instruction that set the flags can be run again with, wherever its operands are by then. */
+  static final class Keep {
+    private Keep() {}
+
+    static boolean possible(Step setter) {
+      Instruction i = setter.instruction;
+      if (setter.rule.action != Action.REENCODE || Rule.hasHighByte(i)) {
+        return false;
+      }
+      return switch (i.mnemonic) {
+        case ADD, SUB, CMP, AND, OR, XOR, TEST -> true;
+        case SHL, SHR, SAR -> setter.rule.effect == FlagEffect.SHIFT && i.kind0 == OperandKind.GPR;
+        default -> false;
+      };
+    }
   }
 
   /** Runs the instruction that set the flags once more, for the flags alone. */
@@ -119,6 +176,9 @@ final class FlagPlan {
 
     /** Whether its operands are still there behind another instruction (or behind itself). */
     static boolean survives(Step setter, Instruction i, Rule rule) {
+      if (setter.keep) {
+        return true;
+      }
       Instruction s = setter.instruction;
       if (i == s) {
         return true;

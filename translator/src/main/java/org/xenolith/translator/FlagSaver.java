@@ -173,12 +173,50 @@ final class FlagSaver {
     }
   }
 
+  /** Runs the setter of flags, what it needs being kept, once more for its flags alone; its result is in {@link Host#A}. */
+  void repeatKept(Step setter) {
+    Instruction i = setter.instruction;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    e.load(A, STATE, State.KEPT);
+    switch (i.mnemonic) {
+      case ADD -> operateKept(Emitter.ADD, prefix, rex, i);
+      case SUB, CMP -> operateKept(Emitter.SUB, prefix, rex, i);
+      case TEST -> operateKept(Emitter.AND, prefix, rex, i);
+      case AND, OR, XOR -> test(i, A);
+      default -> {
+        e.withRegister(prefix, rex, Emitter.MAP_ONE, i.encoding.opcode, i.encoding.extension, A);
+        if (setter.rule.immediate >= 0) {
+          e.u8((int) i.imm);
+        }
+      }
+    }
+  }
+
+  private void operateKept(int operation, int prefix, int rex, Instruction i) {
+    int wide = i.width == 1 ? 0 : 1;
+    if (i.kind1 != OperandKind.IMM) {
+      e.withMemory(prefix, rex, Emitter.MAP_ONE, operation << 3 | 2 | wide, A, STATE, State.KEPT2);
+      return;
+    }
+    e.withRegister(prefix, rex, Emitter.MAP_ONE, 0x80 | wide, operation, A);
+    switch (i.width) {
+      case 1 -> e.u8((int) i.imm);
+      case 2 -> e.u16((int) i.imm);
+      default -> e.u32((int) i.imm);
+    }
+  }
+
   private void testWithItself(Instruction i) {
     int register = Host.HOME[i.reg0];
     if (register < 0) {
       register = A;
       loadTo(A, i.reg0);
     }
+    test(i, register);
+  }
+
+  private void test(Instruction i, int register) {
     int rex = i.width == 8 ? 8 : i.width == 1 ? 0x40 : 0;
     e.withRegister(i.width == 2 ? 0x66 : 0, rex, Emitter.MAP_ONE, i.width == 1 ? 0x84 : 0x85, register, register);
   }

@@ -49,6 +49,9 @@ final class State {
   /** The linear address for which a TLB entry may be missing. */
   static final int ADDRESS = 72;
 
+  /** Operands of the instruction that set the flags, or its result, see {@link Step#keep}. */
+  static final int KEPT = 80, KEPT2 = 88;
+
   /** Working space. */
   static final int SCRATCH = 48, SCRATCH2 = 56;
 

@@ -27,6 +27,9 @@ final class Step {
   /** Whether its flags must be saved at once, since they cannot be had again when they are wanted. */
   boolean save;
 
+  /** Whether what its flags can be had from is kept in the state, for those few who will want them. */
+  boolean keep;
+
   /**
    * @param features what the guest's processor offers and the host has
    */

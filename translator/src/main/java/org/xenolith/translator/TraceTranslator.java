@@ -86,7 +86,7 @@ final class TraceTranslator {
 
   private int loopCode;
   private Step loopSetter;
-  private boolean loopSaved, loopAgain;
+  private boolean loopNeedsFlags, loopSaved, loopAgain;
 
   TraceTranslator(Translator owner) {
     this.owner = owner;
@@ -105,7 +105,7 @@ final class TraceTranslator {
   /** Emits a trace for an address; sites get their numbers from the {@link Translator}. */
   Translation translate(Trace trace, long address) {
     steps = trace.steps;
-    FlagPlan.make(steps);
+    FlagPlan.make(steps, trace.loop);
     stubs.clear();
     total = steps.size();
     loop = trace.loop;
@@ -167,7 +167,11 @@ final class TraceTranslator {
 
   /** The second round of a loop is entered from the first, and from its own end, where the host's flags are lost. */
   private void beginRound() {
-    if (!again) {
+    loopNeedsFlags = steps.get(index - 1).liveAfter != 0;
+    if (!loopNeedsFlags) {
+      saved = true;
+      again = false;
+    } else if (!again) {
       saveFlags();
     }
     host = 0;
@@ -179,11 +183,11 @@ final class TraceTranslator {
 
   /** Goes on with the second round, or leaves the trace, if it ends otherwise than the first did, or the budget is used up. */
   private void endRound(long va) {
-    if (loopAgain && !(again && setter.instruction == loopSetter.instruction)) {
+    if (loopAgain && !(again && setter.instruction == loopSetter.instruction && setter.keep == loopSetter.keep)) {
       exit(va);
       return;
     }
-    if (loopSaved || !again) {
+    if (!again || loopSaved && loopNeedsFlags) {
       saveFlags();
     }
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total - loop);
@@ -284,20 +288,23 @@ final class TraceTranslator {
       return;
     }
     saveFlags(host != 0, again, setter);
-    if (setter.rule.effect == FlagEffect.LOGIC) {
+    if (setter.rule.effect != FlagEffect.ARITHMETIC && setter.rule.effect != FlagEffect.STEP) {
       host = 0;
     }
     saved = true;
   }
 
   void saveFlags(boolean inHost, boolean repeatable, Step from) {
-    if (!inHost) {
+    boolean shift = from.rule.effect == FlagEffect.SHIFT;
+    if (!inHost || shift) {
       if (!repeatable) {
         throw new IllegalStateException("the flags of " + from.instruction + " are lost");
       }
       repeat(from);
     }
-    if (from.rule.effect == FlagEffect.LOGIC) {
+    if (shift) {
+      flags.saveShift(from.instruction, A);
+    } else if (from.rule.effect == FlagEffect.LOGIC) {
       flags.saveLogic(A);
     } else {
       flags.saveArithmetic(A);
@@ -305,6 +312,10 @@ final class TraceTranslator {
   }
 
   private void repeat(Step from) {
+    if (from.keep) {
+      flags.repeatKept(from);
+      return;
+    }
     switch (from.instruction.mnemonic) {
       case CMP, TEST -> emitOnRegisters(from);
       default -> flags.repeat(from);
@@ -348,15 +359,22 @@ final class TraceTranslator {
       case ARITHMETIC, LOGIC, STEP -> {
         host = effect == FlagEffect.STEP ? host & Flags.ALL | effect.exact : effect.exact;
         setter = step;
-        again = FlagPlan.Repeat.possible(step);
+        again = step.keep || FlagPlan.Repeat.possible(step);
         saved = false;
         if (step.save) {
           saveFlags();
         }
       }
       case SHIFT, SHIFT_BY_CL -> {
-        flags.saveShift(i, result);
-        savedOnly();
+        if (step.keep) {
+          host = effect.exact;
+          setter = step;
+          again = true;
+          saved = false;
+        } else {
+          flags.saveShift(i, result);
+          savedOnly();
+        }
       }
       case ROTATE -> {
         flags.saveRotate(i, result);
@@ -524,7 +542,6 @@ final class TraceTranslator {
     Instruction i = step.instruction;
     Rule rule = step.rule;
     boolean memory = i.hasMemory();
-    int width = i.width;
     if (memory && rule.effect == FlagEffect.BIT && i.kind1 == OperandKind.GPR) {
       bits.bitString(step);
       return;
@@ -539,16 +556,35 @@ final class TraceTranslator {
     if (step.reads != 0) {
       needInHost(step.reads, B, memory);
     }
+    boolean logic = rule.effect == FlagEffect.LOGIC && rule.writes0;
+    if (step.keep && !logic) {
+      keep(i, 0, State.KEPT);
+      if (i.kind1 != OperandKind.IMM) {
+        keep(i, 1, State.KEPT2);
+      }
+    }
     int result = emit(step, memory, true);
-    if (width > 8) {
-      throw new IllegalStateException(i.toString());
+    if (step.keep && logic) {
+      keep(i, 0, State.KEPT);
     }
     flagsSet(step, result);
   }
 
   private static int memorySize(Instruction i) {
-    int size = i.memoryWidth != 0 ? i.memoryWidth : i.width;
-    return size;
+    return i.memoryWidth != 0 ? i.memoryWidth : i.width;
+  }
+
+  /** Copies an operand, a register or memory at {@link Host#A}, into the state. */
+  private void keep(Instruction i, int operand, int place) {
+    int register = B;
+    if (i.kind(operand) == OperandKind.MEM) {
+      bits.loadOperand(i.width);
+    } else if (HOME[i.reg(operand)] >= 0) {
+      register = HOME[i.reg(operand)];
+    } else {
+      e.load(B, STATE, register(i.reg(operand)));
+    }
+    e.store(STATE, place, register);
   }
 
   /** An instruction without memory operand that writes no register: once more, for its flags. */
