@@ -46,7 +46,7 @@ final class LockstepRun implements Engine {
     before.take(cpu, null);
     log.clear();
     cpu.mmu.watch(log);
-    boolean goesOn = interpret(cpu, t);
+    boolean goesOn = interpret(cpu, t, 0);
     cpu.mmu.watch(null);
     Fault fault = cpu.takeFault();
     if (!goesOn && fault == null || !t.valid || log.reachedOutside()) {
@@ -73,20 +73,24 @@ final class LockstepRun implements Engine {
     return true;
   }
 
-  private static boolean interpret(Cpu cpu, Translation t) {
-    int left = t.leading;
+  /**
+   * Runs the leading instructions of a trace as far as it goes their way; the clock stands where the block of the first began.
+   *
+   * @param from where in the trace to begin
+   */
+  private static boolean interpret(Cpu cpu, Translation t, int from) {
+    int start = 0;
     for (Block b : t.blocks) {
-      if (left < t.leading && cpu.rip != b.va) {
-        return true;
+      int end = Math.min(t.leading, start + b.instructions.length);
+      if (from < end) {
+        if (start > from && cpu.rip != b.va) {
+          return true;
+        }
+        if (!cpu.interpret(b, Math.max(0, from - start), end - start)) {
+          return false;
+        }
       }
-      int n = Math.min(left, b.instructions.length);
-      if (!cpu.interpret(b, 0, n)) {
-        return false;
-      }
-      left -= n;
-      if (left == 0) {
-        return true;
-      }
+      start = end;
     }
     return true;
   }
@@ -124,6 +128,10 @@ final class LockstepRun implements Engine {
         cpu.clock.now += k;
         cpu.retired += k;
         cpu.rip = b.instructions[k].address;
+        return;
+      }
+      if (site.finish) {
+        interpret(cpu, t, site.index);
         return;
       }
       boolean goesOn = cpu.interpret(b, k, k + 1);

@@ -41,6 +41,11 @@ final class Site {
   /** For an instruction: that it leaves the SSE registers alone, that it is a translated SSE instruction. */
   boolean keepsSse, vector;
 
+  /** For an instruction: its place in the trace, and that machine code cannot go on behind it if the interpreter runs it. */
+  int index;
+
+  boolean finish;
+
   /** For an instruction: that it is not translated. */
   boolean interpreted;
 

@@ -905,9 +905,12 @@ final class TraceTranslator {
     site.interpreted = stub.step.rule.action == Action.INTERPRET;
     site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
+    site.index = stub.index;
+    // What is kept of an instruction is not had from the interpreter.
+    site.finish = stub.step.keep;
     leave(owner.add(site));
     emitRetry(stub, site);
-    if (stub.index == total - 1 && endsTrace(stub.step)) {
+    if (site.finish || stub.index == total - 1 && endsTrace(stub.step)) {
       return;
     }
     if (!stub.sse && !stub.resumeLoadsFlags) {

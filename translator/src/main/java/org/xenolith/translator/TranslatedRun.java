@@ -119,7 +119,7 @@ final class TranslatedRun implements Engine {
       }
       boolean last = k + 1 == b.instructions.length;
       boolean otherwise = cpu.mmu.changes() != changes || sse && !cpu.sseAvailable();
-      if (otherwise && !last) {
+      if ((otherwise || site.finish) && !last) {
         // What is fetched next is looked up anew, but not before the interpreter would: at the end of the block.
         cpu.clock.now = start + done;
         cpu.retired = retired + done;
