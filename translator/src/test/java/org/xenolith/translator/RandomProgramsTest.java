@@ -21,6 +21,9 @@ import org.xenolith.isa.Operand;
 class RandomProgramsTest {
   private static final int PROGRAMS = Integer.getInteger("random.programs", 150);
 
+  /** What addresses memory, and how far inside a page. */
+  private static final int[] BASES = {Cpu.RBX, Cpu.RBP, 15}, OFFSETS = {0x100, 0x800, 0x400};
+
   @Test
   void bothEnginesLeaveTheSameState() {
     List<Form> forms = forms();
@@ -54,9 +57,9 @@ class RandomProgramsTest {
       guest.cpu.xmm[n] = random.nextLong();
     }
     guest.cpu.r[Cpu.RSP] = Guest.STACK;
-    guest.cpu.r[Cpu.RBP] = Guest.DATA + 0x800;
-    guest.cpu.r[Cpu.RBX] = Guest.DATA + 0x100;
-    guest.cpu.r[15] = Guest.DATA + 0x400;
+    for (int n = 0; n < BASES.length; n++) {
+      guest.cpu.r[BASES[n]] = Guest.DATA + OFFSETS[n];
+    }
     return guest;
   }
 
@@ -112,8 +115,10 @@ class RandomProgramsTest {
     int length = random.nextInt(4, 40);
     for (int n = 0; n < length; n++) {
       Form form = forms.get(random.nextInt(forms.size()));
-      int base = new int[] {Cpu.RBX, Cpu.RBP, 15}[random.nextInt(3)];
-      Operand address = Operand.mem(base, random.nextInt(50) == 0 ? 0xffd : random.nextInt(16) * 16);
+      int which = random.nextInt(3);
+      // Now and then across the end of a page.
+      int displacement = random.nextInt(50) == 0 ? 0xffd - OFFSETS[which] : random.nextInt(16) * 16;
+      Operand address = Operand.mem(BASES[which], displacement);
       try {
         Operand[] operands = form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept);
         out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(operands));
