@@ -220,6 +220,10 @@ final class Emitter {
     withIndexed(0, 8, MAP_ONE, operation << 3 | 3, to, base, index, displacement);
   }
 
+  void loadIndexed(int to, int base, int index, int displacement) {
+    withIndexed(0, 8, MAP_ONE, 0x8b, to, base, index, displacement);
+  }
+
   /** Rotates 32 bits of a register to the right into another; the flags stay (BMI2). */
   void rotate32(int to, int from, int count) {
     u8(0xc4);

@@ -119,6 +119,9 @@ final class LockstepRun implements Engine {
       }
       if (site.kind != Site.Kind.INSTRUCTION) {
         cpu.rip = site.kind == Site.Kind.EXIT ? site.target : site.translation.first().va;
+        if (site.kind == Site.Kind.EXIT && site.index != 0) {
+          interpret(cpu, t, site.index);
+        }
         return;
       }
       Block b = site.block;

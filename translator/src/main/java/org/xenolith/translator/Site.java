@@ -41,10 +41,14 @@ final class Site {
   /** For an instruction: that it leaves the SSE registers alone, that it is a translated SSE instruction. */
   boolean keepsSse, vector;
 
-  /** For an instruction: its place in the trace, and that machine code cannot go on behind it if the interpreter runs it. */
+  /** For an instruction, and for an exit between the rounds of a loop: what comes next in the trace, by its place; else 0. */
   int index;
 
+  /** For an instruction: that machine code cannot go on behind it if the interpreter runs it. */
   boolean finish;
+
+  /** For an instruction: that it is in the second round of a loop that relies on {@link LoopAddresses}. */
+  boolean loop;
 
   /** For an instruction: that it is not translated. */
   boolean interpreted;

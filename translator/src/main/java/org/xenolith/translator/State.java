@@ -52,14 +52,26 @@ final class State {
   /** Operands of the instruction that set the flags, or its result, see {@link Step#keep}. */
   static final int KEPT = 80, KEPT2 = 88;
 
+  /**
+   * In the second round of a loop: how often it may still find that an operand is in another page than last time, and what the budget was
+   * before it.
+   */
+  static final int LOOP_PATIENCE = 96, LOOP_BUDGET = 100;
+
   /** Working space. */
   static final int SCRATCH = 48, SCRATCH2 = 56;
 
   /** SSE register n is at {@code XMM + 16 * n}. */
   static final int XMM = 128;
 
+  /**
+   * The places of {@link LoopAddresses}, 16 bytes each: a host address; or a page's linear address and how far from it the host has it, of
+   * which the first round leaves a linear address inside the page.
+   */
+  static final int PAGES = XMM + 256;
+
   /** The tables of the TLB. */
-  static final int TLB = XMM + 256;
+  static final int TLB = PAGES + 16 * LoopAddresses.MOST;
 
   /** {@link JumpCache#address}. */
   private final long jumps;
@@ -141,6 +153,16 @@ final class State {
 
   long address() {
     return Native.getLong(base + ADDRESS);
+  }
+
+  /** Instructions run since the second round of the loop in which machine code was left began; about so many. */
+  int loopRan() {
+    return Native.getInt(base + LOOP_BUDGET) - budget();
+  }
+
+  /** Whether that was left since its operands are in other pages each time. */
+  boolean loopImpatient() {
+    return Native.getInt(base + LOOP_PATIENCE) < 0;
   }
 
   int budget() {

@@ -56,6 +56,15 @@ final class TraceTranslator {
 
     long target;
     int refund;
+
+    /** For an exit: that the trace would go on with the second round of a loop. */
+    boolean betweenRounds;
+
+    /** For an operand that is in another page than last time: its place, the way back, and the way out if the TLB lacks the page. */
+    int place;
+
+    int back;
+    Stub miss;
   }
 
   private final Translator owner;
@@ -88,6 +97,12 @@ final class TraceTranslator {
   private Step loopSetter;
   private boolean loopNeedsFlags, loopSaved, loopAgain;
 
+  /** For a loop: where its second round has addresses from, or null. */
+  private LoopAddresses addresses;
+
+  /** So often may a loop's operands be in other pages before it is asked how long it ran. */
+  private static final int PATIENCE = 64;
+
   TraceTranslator(Translator owner) {
     this.owner = owner;
     this.e = new Emitter();
@@ -102,13 +117,21 @@ final class TraceTranslator {
     return e;
   }
 
-  /** Emits a trace for an address; sites get their numbers from the {@link Translator}. */
-  Translation translate(Trace trace, long address) {
+  /**
+   * Emits a trace for an address; sites get their numbers from the {@link Translator}.
+   *
+   * @param plain whether a loop is to do without {@link LoopAddresses}
+   */
+  Translation translate(Trace trace, long address, boolean plain) {
     steps = trace.steps;
     FlagPlan.make(steps, trace.loop);
     stubs.clear();
     total = steps.size();
     loop = trace.loop;
+    addresses = loop == 0 || plain ? null : new LoopAddresses(steps, loop);
+    if (addresses != null && !addresses.pays()) {
+      addresses = null;
+    }
     translation = new Translation(List.copyOf(trace.blocks), total);
     e.begin(address);
     translation.entry = address;
@@ -138,6 +161,8 @@ final class TraceTranslator {
     for (Stub stub : stubs) {
       if (stub.exit) {
         emitExit(stub);
+      } else if (stub.miss != null) {
+        emitOtherPage(stub);
       } else {
         emitLeave(stub);
       }
@@ -178,7 +203,58 @@ final class TraceTranslator {
     loopSaved = saved;
     loopAgain = again;
     loopSetter = setter;
+    if (addresses != null) {
+      translateAddresses(steps.getFirst().block.va);
+    }
     loopCode = e.position();
+  }
+
+  /** Gets the addresses for the second round ready, or goes round by the first once more if the TLB lacks a page. */
+  private void translateAddresses(long va) {
+    Stub out = exitOfRound(va);
+    out.betweenRounds = true;
+    for (int n : addresses.indexes()) {
+      int place = addresses.place(n);
+      int table = State.TLB + addresses.table(n);
+      if (addresses.isFixed(n)) {
+        Instruction i = steps.get(n).instruction;
+        if (isConstant(i)) {
+          e.constant(A, i.ea);
+        } else {
+          linearAddress(i);
+        }
+        entry(A, addresses.table(n));
+        e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - addresses.size(n));
+        out.jumps.add(e.jump(JA));
+        addPage(addresses.table(n));
+        e.store(STATE, place, A);
+      } else {
+        e.load(A, STATE, place);
+        entryPlace(A);
+        e.arithmeticImmediate(Emitter.AND, 8, A, -GuestMemory.FRAME_SIZE);
+        e.arithmeticIndexed(Emitter.CMP, A, STATE, B, table);
+        out.jumps.add(e.jump(JNE));
+        e.store(STATE, place, A);
+        e.loadIndexed(B, STATE, B, table + 8);
+        e.arithmetic(Emitter.SUB, B, A);
+        e.store(STATE, place + 8, B);
+      }
+    }
+    e.store32(STATE, State.LOOP_PATIENCE, PATIENCE);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, A, STATE, State.BUDGET);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x89, A, STATE, State.LOOP_BUDGET);
+  }
+
+  private Stub exitOfRound(long va) {
+    Stub stub = stub(steps.getLast());
+    stub.exit = true;
+    stub.target = va;
+    stub.refund = total - loop;
+    return stub;
+  }
+
+  private boolean inSecondRound(int step) {
+    return addresses != null && step >= loop;
   }
 
   /** Goes on with the second round, or leaves the trace, if it ends otherwise than the first did, or the budget is used up. */
@@ -193,11 +269,7 @@ final class TraceTranslator {
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total - loop);
     e.bind(e.jump(JNS), e.address(loopCode));
     host = 0;
-    Stub stub = stub(steps.getLast());
-    stub.exit = true;
-    stub.target = va;
-    stub.refund = total - loop;
-    stub.jumps.add(e.jump());
+    exitOfRound(va).jumps.add(e.jump());
   }
 
   /** Sees to it that the page into which the first instruction crosses is the one that it was decoded from. */
@@ -444,12 +516,64 @@ final class TraceTranslator {
   void operandAddress(Step step, int size, int table) {
     Instruction i = step.instruction;
     mayRetryHere();
+    int place = addresses == null ? 0 : addresses.place(index);
+    if (place != 0 && index >= loop) {
+      loopAddress(step, size, table, place);
+      return;
+    }
+    if (place != 0) {
+      addresses.note(index, size, table);
+    }
     if (isConstant(i)) {
       checkConstant(step, i.ea, size, table);
       return;
     }
     linearAddress(i);
+    if (place != 0 && !addresses.isFixed(index)) {
+      e.store(STATE, place, A);
+    }
     check(step, size, table);
+  }
+
+  /** The same in the second round of a loop. */
+  private void loopAddress(Step step, int size, int table, int place) {
+    host = 0;
+    if (addresses.isFixed(index)) {
+      e.load(A, STATE, place);
+      return;
+    }
+    linearAddress(step.instruction);
+    e.move(B, A);
+    e.arithmeticMemory(Emitter.SUB, B, STATE, place);
+    e.arithmeticImmediate(Emitter.CMP, 8, B, GuestMemory.FRAME_SIZE - size);
+    Stub other = stub(step);
+    other.jumps.add(e.jump(JA));
+    e.arithmeticMemory(Emitter.ADD, A, STATE, place + 8);
+    other.back = e.position();
+    other.place = place;
+    other.size = size;
+    other.access = table;
+    other.miss = stub(step);
+  }
+
+  /** Remembers the page that an operand is in now, whose linear address is in {@link Host#A}. */
+  private void emitOtherPage(Stub stub) {
+    stub.jumps.forEach(e::bindHere);
+    e.memoryImmediate32(Emitter.SUB, STATE, State.LOOP_PATIENCE, 1);
+    stub.miss.jumps.add(e.jump(JS));
+    entry(A, stub.access);
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - stub.size);
+    stub.miss.jumps.add(e.jump(JA));
+    addPage(stub.access);
+    e.store(STATE, State.SCRATCH, A);
+    int table = State.TLB + stub.access;
+    e.loadIndexed(A, STATE, B, table);
+    e.store(STATE, stub.place, A);
+    e.loadIndexed(B, STATE, B, table + 8);
+    e.arithmetic(Emitter.SUB, B, A);
+    e.store(STATE, stub.place + 8, B);
+    e.load(A, STATE, State.SCRATCH);
+    e.jumpTo(e.address(stub.back));
   }
 
   /** Puts the linear address of the memory operand into {@link Host#A}. */
@@ -478,7 +602,7 @@ final class TraceTranslator {
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
     Stub stub = stub(step);
     stub.jumps.add(e.jump(JA));
-    stub.retry = retry;
+    stub.retry = inSecondRound(index) ? -1 : retry;
     stub.retrySse = sse.ready();
     stub.access = table;
     stub.size = size;
@@ -494,6 +618,12 @@ final class TraceTranslator {
 
   /** Puts the place of the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} its distance from the entry's tag. */
   void entry(int address, int table) {
+    entryPlace(address);
+    e.move(A, address);
+    e.arithmeticIndexed(Emitter.SUB, A, STATE, B, State.TLB + table);
+  }
+
+  private void entryPlace(int address) {
     if (owner.hasRotate()) {
       e.rotate32(B, address, 8);
     } else {
@@ -501,8 +631,6 @@ final class TraceTranslator {
       e.shift32(5, B, 8);
     }
     e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
-    e.move(A, address);
-    e.arithmeticIndexed(Emitter.SUB, A, STATE, B, State.TLB + table);
   }
 
   private void checkConstant(Step step, long va, int size, int table) {
@@ -906,8 +1034,9 @@ final class TraceTranslator {
     site.vector = stub.step.rule.action == Action.VECTOR;
     site.refund = total - stub.step.blockStart;
     site.index = stub.index;
+    site.loop = inSecondRound(stub.index);
     // What is kept of an instruction is not had from the interpreter.
-    site.finish = stub.step.keep;
+    site.finish = stub.step.keep || site.loop;
     leave(owner.add(site));
     emitRetry(stub, site);
     if (site.finish || stub.index == total - 1 && endsTrace(stub.step)) {
@@ -972,9 +1101,10 @@ final class TraceTranslator {
   private void emitExit(Stub stub) {
     Site site = new Site(Site.Kind.EXIT, translation);
     site.target = stub.target;
+    site.index = stub.betweenRounds ? loop : 0;
     int patch = stub.jumps.getFirst();
     if (!stub.saved || stub.refund != 0) {
-      e.bindHere(patch);
+      stub.jumps.forEach(e::bindHere);
       if (!stub.saved) {
         saveFlags(stub.host, stub.again, stub.setter);
       }

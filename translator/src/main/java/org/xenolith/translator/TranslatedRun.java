@@ -108,6 +108,9 @@ final class TranslatedRun implements Engine {
       if (done + k > 0) {
         cpu.forgetUnfinished();
       }
+      if (site.loop) {
+        translator.leftLoop(site.translation, state.loopRan(), state.loopImpatient());
+      }
       long changes = cpu.mmu.changes();
       boolean sse = state.hasSse();
       if (!site.keepsSse || cpu.mmu.isWatched()) {

@@ -20,6 +20,9 @@ final class Translation {
   /** How many of its instructions come before the first that the interpreter runs in any case. */
   int leading;
 
+  /** How often its second round was left soon after it had begun. */
+  int strikes;
+
   /** Whether it uses the SSE registers. */
   boolean sse;
 

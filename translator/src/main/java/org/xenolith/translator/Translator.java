@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import org.xenolith.cpu.Block;
@@ -29,6 +31,9 @@ final class Translator {
   /** So often a block is interpreted before it is translated. */
   private static final int EARNED = 30;
 
+  /** A loop's second round that runs so many instructions was worth its beginning; after so many that were not it is given up. */
+  private static final int LONG_RUN = 2000, STRIKES = 100;
+
   final int earned;
   private final MemorySegment memory;
   private final TraceTranslator traces = new TraceTranslator(this);
@@ -45,6 +50,9 @@ final class Translator {
   private final long firstFree;
   private final long enterCode, leaveCode, loadSseCode;
   private final MemorySegment enter;
+
+  /** Blocks that begin loops which do not go well with {@link LoopAddresses}. */
+  private final Set<Block> plainLoops = Collections.newSetFromMap(new IdentityHashMap<>());
 
   private final List<Translation> live = new ArrayList<>();
 
@@ -158,7 +166,7 @@ final class Translator {
     if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
       clear();
     }
-    Translation t = traces.translate(Trace.from(first, features), free);
+    Translation t = traces.translate(Trace.from(first, features), free, plainLoops.contains(first));
     place(traces.emitter());
     for (Block b : t.blocks) {
       b.translation = new Use(t, (Use) b.translation);
@@ -236,7 +244,25 @@ final class Translator {
 
   // ---- Dropping ----
 
+  /**
+   * The second round of a loop was left. One that runs for a short time only is translated again, without {@link LoopAddresses}.
+   *
+   * @param ran instructions
+   * @param impatient whether its operands were in other pages too often
+   */
+  void leftLoop(Translation t, int ran, boolean impatient) {
+    if (ran > LONG_RUN) {
+      return;
+    }
+    t.strikes += impatient ? STRIKES : 1;
+    if (t.strikes >= STRIKES && t.valid) {
+      plainLoops.add(t.first());
+      drop(t);
+    }
+  }
+
   private void dropped(Block b) {
+    plainLoops.remove(b);
     for (Use use = (Use) b.translation; use != null; use = use.next) {
       if (use.translation.valid) {
         drop(use.translation);
@@ -274,6 +300,7 @@ final class Translator {
       }
     }
     live.clear();
+    plainLoops.clear();
     jumps.clear();
     Arrays.fill(sites, 0, siteCount, null);
     siteCount = 0;

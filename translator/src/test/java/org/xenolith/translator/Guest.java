@@ -11,7 +11,8 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.Instruction;
 
 /**
- * A processor in long mode at privilege level 3 on four megabytes, each linear address mapped to the machine address of the same number.
+ * A processor in long mode at privilege level 3 on four megabytes, each linear address mapped to the machine address of the same number,
+ * but for those from {@link #DATA} on: there the pages behind the first are in another order.
  */
 final class Guest {
   static final long CODE = 0x10_0000, DATA = 0x20_0000, STACK = 0x30_0000;
@@ -34,7 +35,7 @@ final class Guest {
       memory.writeLong(0x3000 + 8 * n, 0x4000 + 0x1000 * n | FLAGS);
     }
     for (int n = 0; n < FRAMES; n++) {
-      memory.writeLong(0x4000 + 8L * n, (long) n << 12 | FLAGS);
+      memory.writeLong(0x4000 + 8L * n, (long) frame(n) << 12 | FLAGS);
     }
     cpu.cr0 = Cpu.CR0_PE | Cpu.CR0_WP | Cpu.CR0_PG | Cpu.CR0_NE | Cpu.CR0_MP | Cpu.CR0_AM;
     cpu.cr3 = 0x1000;
@@ -50,6 +51,11 @@ final class Guest {
     cpu.refresh();
     translator = earned == 0 ? null : Translator.make(code, cpu.model, earned);
     cpu.engine = translator == null ? null : translator.engine();
+  }
+
+  private static int frame(int page) {
+    int n = page - (int) (DATA >> 12);
+    return n >= 0 && n < 128 ? page - n + (5 * n & 127) : page;
   }
 
   Guest code(byte[] bytes) {

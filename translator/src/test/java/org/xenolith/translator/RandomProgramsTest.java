@@ -133,6 +133,14 @@ class RandomProgramsTest {
         out.writeBytes(new byte[] {(byte) (0x70 | random.nextInt(16)), 2, 0x66, (byte) 0x90});
       }
     }
+    for (int base : BASES) {
+      if (random.nextInt(3) == 0) {
+        // lea base, [base + d]: the next time round the operands are elsewhere.
+        int distance = random.nextInt(-8, 9) * (random.nextInt(3) == 0 ? 256 : 16);
+        out.writeBytes(new byte[] {(byte) (base < 8 ? 0x48 : 0x4d), (byte) 0x8d, (byte) (0x80 | (base & 7) * 9)});
+        out.writeBytes(new byte[] {(byte) distance, (byte) (distance >> 8), (byte) (distance >> 16), (byte) (distance >> 24)});
+      }
+    }
     // dec r14; jmp to the start: until the budget is spent.
     out.writeBytes(new byte[] {0x49, (byte) 0xff, (byte) 0xce});
     int back = -(out.size() + 5);

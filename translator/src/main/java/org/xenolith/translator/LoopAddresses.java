@@ -1,0 +1,105 @@
+package org.xenolith.translator;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.isa.Instruction;
+
+/**
+ * Where the second round of a loop has the addresses of its operands from. The TLB cannot change there without machine code being left, and
+ * then the loop is left, too. So an address whose registers the loop does not write is translated once, before the first time round. For
+ * another the page that it was in last is remembered, which is mostly that of the next time, too.
+ *
+ * <p>Each has a place in {@link State#PAGES}.
+ */
+final class LoopAddresses {
+  /** So many places there are. */
+  static final int MOST = 16;
+
+  private final List<Step> steps;
+  private final int loop;
+
+  /** By step of the second round: its place, or -1. */
+  private final int[] places;
+
+  private final boolean[] fixed;
+
+  /** By step: bytes of the operand, and the TLB's table; as the first round has them. */
+  private final int[] sizes, tables;
+
+  private int count;
+
+  /**
+   * @param loop where in the steps the second round begins
+   */
+  LoopAddresses(List<Step> steps, int loop) {
+    this.steps = steps;
+    this.loop = loop;
+    places = new int[steps.size() - loop];
+    fixed = new boolean[places.length];
+    sizes = new int[places.length];
+    tables = new int[places.length];
+    for (int n = 0; n < places.length; n++) {
+      places[n] = -1;
+      Step step = steps.get(loop + n);
+      if (count < MOST && usesOperandAddress(step)) {
+        places[n] = count++;
+        fixed[n] = !writes(step.instruction.base) && !writes(step.instruction.index);
+      }
+    }
+  }
+
+  /** Whether there is anything to be gained: not if each round leaves machine code. */
+  boolean pays() {
+    return count > 0 && steps.stream().noneMatch(step -> step.rule.action == Action.INTERPRET);
+  }
+
+  private static boolean usesOperandAddress(Step step) {
+    if (!step.instruction.hasMemory()) {
+      return false;
+    }
+    return switch (step.rule.action) {
+      case REENCODE -> step.rule.effect != FlagEffect.BIT;
+      case VECTOR, MULTIPLY, DIVIDE, SCAN -> true;
+      default -> false;
+    };
+  }
+
+  private boolean writes(int register) {
+    return register != Instruction.NO_REGISTER
+        && steps.subList(loop, steps.size()).stream().anyMatch(step -> Registers.writes(step.instruction, step.rule, register));
+  }
+
+  /** The place of a step of either round in the state, or 0 if it has none. */
+  int place(int index) {
+    int n = index % loop;
+    return places[n] < 0 ? 0 : State.PAGES + 16 * places[n];
+  }
+
+  boolean isFixed(int index) {
+    return fixed[index % loop];
+  }
+
+  void note(int index, int size, int table) {
+    sizes[index % loop] = size;
+    tables[index % loop] = table;
+  }
+
+  int size(int index) {
+    return sizes[index % loop];
+  }
+
+  int table(int index) {
+    return tables[index % loop];
+  }
+
+  /** The steps of the second round that have a place. */
+  List<Integer> indexes() {
+    List<Integer> indexes = new ArrayList<>();
+    for (int n = 0; n < places.length; n++) {
+      if (places[n] >= 0) {
+        indexes.add(loop + n);
+      }
+    }
+    return indexes;
+  }
+}
