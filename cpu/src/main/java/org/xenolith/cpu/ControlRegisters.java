@@ -137,12 +137,8 @@ final class ControlRegisters {
       c.mmu.loadDirectoryPointers(root, c.cr4, c.efer);
     }
     c.cr3 = root;
-    if (contexts) {
-      if (!keep) {
-        c.mmu.flushContext((int) root & Mmu.CONTEXT);
-      }
-    } else {
-      c.mmu.flushRoot(root);
+    if (!keep) {
+      c.mmu.rootLoaded();
     }
     c.mmu.select();
   }

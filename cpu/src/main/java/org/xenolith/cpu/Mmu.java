@@ -7,21 +7,28 @@ import java.util.Arrays;
 /**
  * Linear-address accesses of one processor: the TLB, the {@link PageWalk} behind it, and loads and stores.
  *
- * <p>The TLB is direct-mapped, 1,024 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
+ * <p>The TLB is direct-mapped, 4,096 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
  * code can look at it, too: a tag (the page's linear address) and the host address of the page. An access of n bytes hits when its linear
  * address minus the tag at its index is, as an unsigned number, at most 4,096 - n: one compare finds the miss and the page crossing.
  * Whatever needs care on each access is simply never entered: stores to frames with decoded code, watched pages, bus addresses, everything
  * while alignment is checked.
  *
  * <p>Several sets of entries are kept, keyed by root, process context, privilege, and the control bits that decide about rights; so
- * changing these flushes nothing, and a PV guest may change its root at every system call. Global pages are forgotten like others,
- * which the architecture allows.
+ * changing these flushes nothing, and a PV guest may change its root at every system call.
+ *
+ * <p>Each set knows which of its entries are of global pages (AMD64 APM volume 2, 5.5.2; Intel SDM volume 3, 4.10.2.4). A load of CR3
+ * leaves them in the sets of its process context, which go over to the new root; a set made anew starts with a copy of those that the set
+ * before it has for the same privilege and control bits. INVLPG reaches the page in every set, and changes of control bits, of the second
+ * stage and of Xen's tables clear the sets altogether.
  */
 public final class Mmu {
-  private static final int ENTRIES = 1024;
+  private static final int ENTRIES = 4096;
   private static final int SETS = 16;
   private static final long PAGE = ~0xfffL;
   private static final long ADDRESS = PageWalk.ADDRESS;
+
+  /** Of a set's key: whether there is no paging; everything but root and process context; the key of a set that is out of use. */
+  private static final long NO_ROOT = 4, BELOW_ROOT = 0xfff, NONE = -1;
 
   /** The process context identifier in CR3, where CR4.PCIDE is set. */
   static final int CONTEXT = 0xfff;
@@ -37,18 +44,15 @@ public final class Mmu {
   private static final class TlbSet {
     static final int TABLE = 16 * ENTRIES;
 
-    /** Up to so many entries are cleared one by one. */
-    private static final int FEW = 64;
-
-    long key = -1;
+    long key = NONE;
 
     /** {@link GuestMemory#tableChanges} when there was no entry last. */
     long emptyAt;
 
-    /** Where in the tables the entries were made since all were cleared, and how many: {@link #FEW} plus 1 for too many to remember. */
-    private final int[] made = new int[FEW];
+    /** Where in the tables there may be entries, a bit for each: of pages that are not global, and of those that are. */
+    private final long[] local = new long[3 * ENTRIES / 64], global = new long[3 * ENTRIES / 64];
 
-    private int count;
+    private boolean anyLocal, anyGlobal;
 
     /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
     private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
@@ -59,43 +63,76 @@ public final class Mmu {
     final long write = read + TABLE;
     final long fetch = write + TABLE;
 
-    /** A bit for each region of 2 MiB, hashed, in which a large page was entered: INVLPG must forget all of that page. */
-    final long[] large = new long[8];
+    /**
+     * A bit for each region of 2 MiB, hashed, in which a large page was entered: INVLPG must forget all of that page. The halves of the
+     * address space have bits of their own, so that a kernel's large pages do not slow down what it does to small ones of programs.
+     */
+    final long[] large = new long[16];
 
     /** The same for pages larger than that, by 1 GiB. */
     long huge;
 
     TlbSet() {
-      clearAll();
-    }
-
-    /** Whether there may be entries. */
-    boolean filled() {
-      return count != 0;
-    }
-
-    /** A guest may flush after every few accesses, by CR4.PGE for one: that must cost little. */
-    void clear() {
-      if (count == 0) {
-        return;
-      }
-      if (count > FEW) {
-        clearAll();
-      } else {
-        for (int n = 0; n < count; n++) {
-          put(made[n], empty(made[n] % TABLE), 0);
-        }
-      }
-      count = 0;
-      Arrays.fill(large, 0);
-      huge = 0;
-    }
-
-    private void clearAll() {
       tables.fill((byte) 0);
       for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
         Host.putLong(read + ix, empty(0));
       }
+    }
+
+    /** Whether there may be entries. */
+    boolean filled() {
+      return anyLocal || anyGlobal;
+    }
+
+    /** A guest may flush after every few accesses, by CR4.PGE for one: that must cost little. */
+    void clear() {
+      clearLocal();
+      if (anyGlobal) {
+        clear(global);
+        anyGlobal = false;
+      }
+      Arrays.fill(large, 0);
+      huge = 0;
+    }
+
+    /** Forgets the pages that are not global. What is known of large pages stays, since it may be about global ones. */
+    void clearLocal() {
+      if (anyLocal) {
+        clear(local);
+        anyLocal = false;
+      }
+    }
+
+    private void clear(long[] where) {
+      for (int word = 0; word < where.length; word++) {
+        for (long bits = where[word]; bits != 0; bits &= bits - 1) {
+          int offset = offset(word, bits);
+          put(offset, empty(offset % TABLE), 0);
+        }
+        where[word] = 0;
+      }
+    }
+
+    /** Takes over the global entries of a set with the same rights, to a set without entries. */
+    void copyGlobal(TlbSet from) {
+      if (!from.anyGlobal) {
+        return;
+      }
+      anyGlobal = true;
+      for (int word = 0; word < global.length; word++) {
+        global[word] = from.global[word];
+        for (long bits = global[word]; bits != 0; bits &= bits - 1) {
+          int offset = offset(word, bits);
+          put(offset, Host.getLong(from.read + offset), Host.getLong(from.read + offset + 8));
+        }
+      }
+      System.arraycopy(from.large, 0, large, 0, large.length);
+      huge = from.huge;
+    }
+
+    /** Where in the tables the entry of the lowest of {@code bits} is, which are those of a word of {@link #local} or {@link #global}. */
+    private static int offset(int word, long bits) {
+      return 16 * (64 * word + Long.numberOfTrailingZeros(bits));
     }
 
     /**
@@ -103,12 +140,18 @@ public final class Mmu {
      *
      * @param table {@link #read}, {@link #write} or {@link #fetch}
      */
-    void enter(long table, long va, long host) {
+    void enter(long table, long va, long host, boolean isGlobal) {
       int offset = (int) (table - read) + index(va);
-      if (count < FEW) {
-        made[count++] = offset;
+      int word = offset >>> 10;
+      long bit = 1L << (offset >>> 4);
+      if (isGlobal) {
+        global[word] |= bit;
+        local[word] &= ~bit;
+        anyGlobal = true;
       } else {
-        count = FEW + 1;
+        local[word] |= bit;
+        global[word] &= ~bit;
+        anyLocal = true;
       }
       put(offset, va & PAGE, host);
     }
@@ -119,26 +162,67 @@ public final class Mmu {
     }
 
     private static int region(long va) {
-      return (int) (va >>> 21 ^ va >>> 30 ^ va >>> 39) & 511;
+      return (int) (va >>> 21 ^ va >>> 30 ^ va >>> 39) & 511 | (va < 0 ? 512 : 0);
+    }
+
+    private static long hugeRegion(long va) {
+      return 1L << (va >>> 30 & 31 | (va < 0 ? 32 : 0));
     }
 
     void enterLarge(long va, int pageShift) {
       if (pageShift <= 22) {
         large[region(va) >>> 6] |= 1L << region(va);
       } else {
-        huge |= 1L << (va >>> 30);
+        huge |= hugeRegion(va);
       }
     }
 
     /** log2 of the size of what may be one page around {@code va}. */
-    int pageShift(long va) {
-      if ((huge >>> (va >>> 30) & 1) != 0) {
+    private int pageShift(long va) {
+      if ((huge & hugeRegion(va)) != 0) {
         return 30;
       }
       // A page of 4 MiB has two regions.
       boolean hit = (large[region(va) >>> 6] >>> region(va) & 1) != 0;
       long other = va ^ 1L << 21;
       return hit || (large[region(other) >>> 6] >>> region(other) & 1) != 0 ? 22 : 12;
+    }
+
+    /** Forgets the page of {@code va}, all of it if it may be a large one. */
+    void forgetPage(long va) {
+      int shift = pageShift(va);
+      int first = index(va >>> shift << shift);
+      int bytes = Math.min(16 << shift - 12, TABLE);
+      for (int table = 0; table < 3 * TABLE; table += TABLE) {
+        if (shift == 12) {
+          forget(table + first, va, 12);
+          continue;
+        }
+        for (int word = table + first >>> 10; word < table + first + bytes >>> 10; word++) {
+          for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
+            forget(offset(word, bits), va, shift);
+          }
+        }
+      }
+    }
+
+    private void forget(int offset, long va, int shift) {
+      long tag = Host.getLong(read + offset);
+      if (tag >>> shift == va >>> shift && tag != empty(offset % TABLE)) {
+        put(offset, empty(offset % TABLE), 0);
+      }
+    }
+
+    /** Forgets write entries for the page at {@code host}. */
+    void forbidWrites(long host) {
+      for (int word = TABLE >>> 10; word < 2 * TABLE >>> 10; word++) {
+        for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
+          int offset = offset(word, bits);
+          if (Host.getLong(read + offset + 8) == host) {
+            put(offset, empty(offset % TABLE), 0);
+          }
+        }
+      }
     }
   }
 
@@ -152,15 +236,14 @@ public final class Mmu {
   private final Bus bus;
   private final PageWalk walk;
 
-  private final TlbSet[] sets = new TlbSet[SETS];
+  /** Up to {@link #SETS}, made when they are needed. */
+  private TlbSet[] sets = {};
 
   /** The set used last for each kind of privilege. */
   private final TlbSet[] last = new TlbSet[3];
 
+  /** A set that stays empty: used while alignment is checked, and what the fast paths see while accesses are watched. */
   private final TlbSet unused = new TlbSet();
-
-  /** What the fast paths see instead of the current set while accesses are watched: nothing. */
-  private final TlbSet veil = new TlbSet();
 
   private TlbSet current;
   private int victim;
@@ -190,9 +273,6 @@ public final class Mmu {
     this.memory = memory;
     this.bus = bus;
     this.walk = new PageWalk(cpu, memory, bus, physicalBits);
-    for (int i = 0; i < SETS; i++) {
-      sets[i] = new TlbSet();
-    }
     Arrays.fill(last, unused);
     use(unused);
   }
@@ -215,7 +295,7 @@ public final class Mmu {
     }
     TlbSet set = last[privilege];
     if (set.key != key) {
-      set = find(key);
+      set = find(key, set);
       last[privilege] = set;
     }
     use(set);
@@ -227,7 +307,7 @@ public final class Mmu {
    */
   private long key() {
     if ((cpu.cr0 & Cpu.CR0_PG) == 0) {
-      return 4;
+      return NO_ROOT;
     }
     long cr4 = cpu.cr4;
     long context = (cr4 & Cpu.CR4_PCIDE) != 0 ? cpu.cr3 << 52 : 0;
@@ -239,24 +319,48 @@ public final class Mmu {
         | (cr4 & (Cpu.CR4_SMEP | Cpu.CR4_SMAP)) >>> 12; // bits 8 and 9
   }
 
-  private TlbSet find(long key) {
-    for (TlbSet set : sets) {
-      if (set.key == key) {
-        return set;
+  /** The set with a key. A new one begins with the global pages of the set used {@code before}. */
+  private TlbSet find(long key, TlbSet before) {
+    TlbSet set = withKey(key);
+    if (set != null) {
+      return set;
+    }
+    set = withKey(NONE);
+    if (set == null && sets.length < SETS) {
+      set = new TlbSet();
+      sets = Arrays.copyOf(sets, sets.length + 1);
+      sets[sets.length - 1] = set;
+    } else if (set == null) {
+      set = sets[victim];
+      victim = (victim + 1) % SETS;
+    }
+    boolean sameRights = ((key ^ before.key) & BELOW_ROOT) == 0;
+    if (set == before && sameRights) {
+      set.clearLocal();
+    } else {
+      set.clear();
+      if (sameRights) {
+        set.copyGlobal(before);
       }
     }
-    TlbSet set = sets[victim];
-    victim = (victim + 1) % SETS;
-    set.clear();
     set.key = key;
     set.emptyAt = memory.tableChanges();
     return set;
   }
 
+  private TlbSet withKey(long key) {
+    for (TlbSet set : sets) {
+      if (set.key == key) {
+        return set;
+      }
+    }
+    return null;
+  }
+
   private void use(TlbSet set) {
     changes++;
     current = set;
-    TlbSet seen = watcher == null ? set : veil;
+    TlbSet seen = watcher == null ? set : unused;
     readTlb = seen.read;
     writeTlb = seen.write;
     fetchTlb = set.fetch;
@@ -316,18 +420,7 @@ public final class Mmu {
     if (set == current) {
       set.clear();
     } else {
-      set.key = -1;
-    }
-  }
-
-  /** Forgets all translations of the root at {@code rootPa}. */
-  public void flushRoot(long rootPa) {
-    changes++;
-    flushes++;
-    for (TlbSet set : sets) {
-      if ((set.key & ADDRESS) == rootPa) {
-        forget(set);
-      }
+      set.key = NONE;
     }
   }
 
@@ -346,14 +439,44 @@ public final class Mmu {
     }
   }
 
-  /** Forgets all translations of a process context, 0 to 4,095. */
+  /**
+   * CR3 was loaded: forgets the translations of its process context but for global pages. Its sets go over to the new root with those:
+   * without process contexts these are all sets, since entries of another root cannot be used before that is loaded.
+   */
+  void rootLoaded() {
+    changes++;
+    flushes++;
+    long key = key();
+    for (TlbSet set : sets) {
+      if ((set.key & NO_ROOT) != 0 || set.key >>> 52 != key >>> 52) {
+        continue;
+      }
+      set.clearLocal();
+      long loaded = key & -1L << 12 | set.key & BELOW_ROOT;
+      if (set.key != loaded) {
+        // There are two sets of one context where its root was changed and nothing flushed.
+        set.key = withKey(loaded) == null ? loaded : NONE;
+      }
+    }
+  }
+
+  /** Forgets all translations of a process context, 0 to 4,095, but for global pages. */
   void flushContext(int context) {
     changes++;
     flushes++;
     for (TlbSet set : sets) {
-      if (set.key >>> 52 == context) {
-        forget(set);
+      if (set.key != NONE && set.key >>> 52 == context) {
+        set.clearLocal();
       }
+    }
+  }
+
+  /** Forgets all translations but for global pages. */
+  void flushLocal() {
+    changes++;
+    flushes++;
+    for (TlbSet set : sets) {
+      set.clearLocal();
     }
   }
 
@@ -361,36 +484,10 @@ public final class Mmu {
   public void flushPage(long va) {
     changes++;
     pageFlushes++;
-    int ix = index(va);
-    long page = va & PAGE;
     for (TlbSet set : sets) {
-      if (!set.filled() || set.key == -1) {
-        continue;
+      if (set.filled() && set.key != NONE) {
+        set.forgetPage(va);
       }
-      int shift = set.pageShift(va);
-      if (shift == 12) {
-        forgetPage(set.read + ix, ix, page);
-        forgetPage(set.write + ix, ix, page);
-        forgetPage(set.fetch + ix, ix, page);
-      } else {
-        forgetLarge(set.read, va >>> shift, shift);
-        forgetLarge(set.write, va >>> shift, shift);
-        forgetLarge(set.fetch, va >>> shift, shift);
-      }
-    }
-  }
-
-  private static void forgetLarge(long table, long page, int shift) {
-    for (int ix = 0; ix < TlbSet.TABLE; ix += 16) {
-      if (Host.getLong(table + ix) >>> shift == page && Host.getLong(table + ix) != empty(ix)) {
-        Host.putLong(table + ix, empty(ix));
-      }
-    }
-  }
-
-  private static void forgetPage(long entry, int ix, long page) {
-    if (Host.getLong(entry) == page) {
-      Host.putLong(entry, empty(ix));
     }
   }
 
@@ -398,12 +495,8 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      for (int ix = 0; set.filled() && set.key != -1 && ix < TlbSet.TABLE; ix += 16) {
-        long entry = set.write + ix;
-        if (Host.getLong(entry + 8) == host) {
-          Host.putLong(entry, empty(ix));
-          Host.putLong(entry + 8, 0);
-        }
+      if (set.filled() && set.key != NONE) {
+        set.forbidWrites(host);
       }
     }
   }
@@ -844,18 +937,18 @@ public final class Mmu {
       current.enterLarge(va, walk.pageShift);
     }
     if (access == FETCH) {
-      current.enter(current.fetch, va, host);
+      current.enter(current.fetch, va, host, walk.global);
       return pa;
     }
     if (walk.readable) {
-      current.enter(current.read, va, host);
+      current.enter(current.read, va, host, walk.global);
     }
     if (access == WRITE) {
       memory.setWritten(mfn);
     }
     if (walk.writable && !memory.hasCode(mfn)) {
       memory.setWritten(mfn);
-      current.enter(current.write, va, host);
+      current.enter(current.write, va, host, walk.global);
     }
     return pa;
   }

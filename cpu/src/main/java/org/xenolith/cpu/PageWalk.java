@@ -42,6 +42,9 @@ final class PageWalk {
   /** log2 of the size of the page in the guest's own tables. */
   int pageShift;
 
+  /** Whether the page is global: its entry's bit counts with CR4.PGE alone. */
+  boolean global;
+
   /** The error code of a page fault. */
   int error;
 
@@ -76,6 +79,7 @@ final class PageWalk {
     violation = -1;
     if ((cpu.cr0 & Cpu.CR0_PG) == 0) {
       pageShift = GuestMemory.FRAME_SHIFT;
+      global = false;
       return enter(va, access, true);
     }
     boolean nxe = (cpu.efer & Cpu.EFER_NXE) != 0;
@@ -141,6 +145,7 @@ final class PageWalk {
       error |= Fault.PF_PRESENT;
       return false;
     }
+    global = (entry & Mmu.GLOBAL) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
     long offset = (1L << pageShift) - 1;
     return enter(entry & ADDRESS & ~offset | va & offset, access, mayWrite(asUser, all))
         && mark(level, entry, access, unaccessed, 8);
@@ -184,6 +189,7 @@ final class PageWalk {
       error |= Fault.PF_PRESENT;
       return false;
     }
+    global = (entry & Mmu.GLOBAL) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
     return enter(address, access, mayWrite(asUser, all)) && mark(level, entry, access, unaccessed, 4);
   }
 

@@ -13,8 +13,8 @@ final class PagingOps {
   }
 
   /**
-   * INVPCID, by the register's type: one page of a context, a context, everything, everything but global pages (AMD64 APM volume 3). More
-   * may be forgotten than is asked for.
+   * INVPCID, by the register's type: one page of a context, a context, everything, everything but global pages (AMD64 APM volume 3). Of
+   * one page more is forgotten than asked for: in every context, and if it is global.
    */
   static void invpcid(Cpu c, Instruction i) {
     c.checkPrivileged();
@@ -31,7 +31,8 @@ final class PagingOps {
     switch ((int) type) {
       case 0 -> c.mmu.flushPage(address);
       case 1 -> c.mmu.flushContext((int) context);
-      default -> c.mmu.flushAll();
+      case 2 -> c.mmu.flushAll();
+      default -> c.mmu.flushLocal();
     }
   }
 
