@@ -7,15 +7,24 @@ import org.xenolith.cpu.Mmu;
 
 /**
  * Where indirect jumps find their targets: a table of linear address and code address, and of what the TLB's fetch entry for the page must
- * be, so that a jump finds only what the current address space maps there. Direct-mapped.
+ * be, so that a jump finds only what the current address space maps there. An address has two places, beside each other; machine code
+ * looks at the first on its straight way.
  */
 final class JumpCache {
   static final int ENTRIES = 16384;
-  static final int ENTRY_SHIFT = 6;
+  static final int ENTRY_SHIFT = 5;
   static final int HASH_SHIFT = 7;
 
-  /** Places in an entry: linear address, code, distance of the fetch entry from the TLB's tables, the 16 bytes that it must have. */
-  static final int VA = 0, CODE = 8, FETCH_ENTRY = 16, PAGES = 32;
+  /** Places in an entry: linear address, code, the 16 bytes that the fetch entry must have. */
+  static final int VA = 0, CODE = 8, PAGES = 16;
+
+  private static final int ENTRY = 1 << ENTRY_SHIFT;
+
+  /** What leads from either place of an address to the other, by XOR. */
+  static final int OTHER = ENTRY;
+
+  /** No address of code. */
+  private static final long NONE = 1L << 63;
 
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
@@ -30,9 +39,8 @@ final class JumpCache {
 
   void clear() {
     table.fill((byte) 0);
-    for (long at = 0; at < table.byteSize(); at += 1 << ENTRY_SHIFT) {
-      // No address is 1 here: it has another place in the table, or no code that was found.
-      Native.putLong(address + at + VA, 1L << 63);
+    for (long at = 0; at < table.byteSize(); at += ENTRY) {
+      Native.putLong(address + at + VA, NONE);
     }
   }
 
@@ -41,13 +49,17 @@ final class JumpCache {
     return address + ((long) hash << ENTRY_SHIFT);
   }
 
-  /** Enters a translation, which was found under the current translation of its address. */
+  /** Enters a translation, which was found under the current translation of its address; what has its place moves to the other. */
   void enter(Translation t) {
     long va = t.first().va;
     long entry = entry(va);
+    if (Native.getLong(entry + VA) != va) {
+      for (int at = 0; at < ENTRY; at += 8) {
+        Native.putLong((entry ^ OTHER) + at, Native.getLong(entry + at));
+      }
+    }
     Native.putLong(entry + VA, va);
     Native.putLong(entry + CODE, t.entry);
-    Native.putLong(entry + FETCH_ENTRY, fetchEntry(va));
     Native.putLong(entry + PAGES, va & PAGE);
     Native.putLong(entry + PAGES + 8, t.first().host & PAGE);
   }
@@ -55,13 +67,21 @@ final class JumpCache {
   /** Whether a jump to an address would be found if the TLB had this page for it. */
   boolean has(long va, long page) {
     long entry = entry(va);
+    if (Native.getLong(entry + VA) != va) {
+      entry ^= OTHER;
+    }
     return Native.getLong(entry + VA) == va && Native.getLong(entry + PAGES + 8) == page;
   }
 
   void forget(Translation t) {
     long entry = entry(t.first().va);
-    if (Native.getLong(entry + CODE) == t.entry) {
-      Native.putLong(entry + VA, 1L << 63);
+    forget(entry, t.entry);
+    forget(entry ^ OTHER, t.entry);
+  }
+
+  private static void forget(long entry, long code) {
+    if (Native.getLong(entry + CODE) == code) {
+      Native.putLong(entry + VA, NONE);
     }
   }
 

@@ -7,6 +7,7 @@ import static org.xenolith.translator.Host.STATE;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.GuestMemory;
@@ -60,11 +61,14 @@ final class TraceTranslator {
     /** For an exit: that the trace would go on with the second round of a loop. */
     boolean betweenRounds;
 
-    /** For an operand that is in another page than last time: its place, the way back, and the way out if the TLB lacks the page. */
-    int place;
+    /** For a detour: what emits it, where it leads back to, and the place where machine code is left instead. */
+    Consumer<Stub> detour;
 
     int back;
     Stub miss;
+
+    /** For an operand that is in another page than last time: its place. */
+    int place;
   }
 
   private final Translator owner;
@@ -161,8 +165,9 @@ final class TraceTranslator {
     for (Stub stub : stubs) {
       if (stub.exit) {
         emitExit(stub);
-      } else if (stub.miss != null) {
-        emitOtherPage(stub);
+      } else if (stub.detour != null) {
+        stub.jumps.forEach(e::bindHere);
+        stub.detour.accept(stub);
       } else {
         emitLeave(stub);
       }
@@ -554,11 +559,11 @@ final class TraceTranslator {
     other.size = size;
     other.access = table;
     other.miss = stub(step);
+    other.detour = this::emitOtherPage;
   }
 
   /** Remembers the page that an operand is in now, whose linear address is in {@link Host#A}. */
   private void emitOtherPage(Stub stub) {
-    stub.jumps.forEach(e::bindHere);
     e.memoryImmediate32(Emitter.SUB, STATE, State.LOOP_PATIENCE, 1);
     stub.miss.jumps.add(e.jump(JS));
     entry(A, stub.access);
@@ -624,13 +629,18 @@ final class TraceTranslator {
   }
 
   private void entryPlace(int address) {
-    if (owner.hasRotate()) {
-      e.rotate32(B, address, 8);
-    } else {
-      e.move32(B, address);
-      e.shift32(5, B, 8);
-    }
+    shifted(B, address, 8);
     e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
+  }
+
+  /** Puts 32 bits of a register, shifted to the right, into a register; the bits that come in from the left are undefined. */
+  private void shifted(int to, int from, int count) {
+    if (owner.hasRotate()) {
+      e.rotate32(to, from, count);
+    } else {
+      e.move32(to, from);
+      e.shift32(5, to, count);
+    }
   }
 
   private void checkConstant(Step step, long va, int size, int table) {
@@ -988,17 +998,21 @@ final class TraceTranslator {
 
   /** Finds the entry of {@link JumpCache} for the address in {@link Host#A} and puts its address into {@link Host#B}, or leaves. */
   private void lookUp(Step step) {
-    e.move32(B, A);
-    e.shift32(5, B, JumpCache.HASH_SHIFT);
+    shifted(B, A, JumpCache.HASH_SHIFT);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0x33, B, A);
     e.arithmeticImmediate(Emitter.AND, 0, B, JumpCache.ENTRIES - 1);
     e.shift32(4, B, JumpCache.ENTRY_SHIFT);
     e.arithmeticMemory(Emitter.ADD, B, STATE, State.JUMPS);
     e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
-    leaveIf(step, JNE);
+    Stub other = stub(step);
+    other.jumps.add(e.jump(JNE));
+    other.detour = this::emitOtherJump;
+    other.back = e.position();
+    other.miss = stub(step);
     // The TLB's fetch entry must be the one that the jump was found under.
-    e.load(A, B, JumpCache.FETCH_ENTRY);
-    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, State.TLB);
+    shifted(A, A, 8);
+    e.arithmeticImmediate(Emitter.AND, 0, A, Mmu.TABLE_BYTES - 16);
+    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, State.TLB + FETCH);
     e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, B, JumpCache.PAGES);
     e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
@@ -1010,6 +1024,13 @@ final class TraceTranslator {
   }
 
   // ---- Outside the straight way ----
+
+  private void emitOtherJump(Stub stub) {
+    e.arithmeticImmediate(Emitter.XOR, 8, B, JumpCache.OTHER);
+    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
+    stub.miss.jumps.add(e.jump(JNE));
+    e.jumpTo(e.address(stub.back));
+  }
 
   private void leave(int site) {
     e.store32(STATE, State.SITE, site);
