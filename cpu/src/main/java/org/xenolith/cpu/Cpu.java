@@ -739,6 +739,32 @@ public final class Cpu {
     stop = true;
   }
 
+  /**
+   * For an {@link Engine}: whether {@link #interpret} stopped only since interrupts are to wait for one more instruction (STI), while none
+   * is there; then that is forgotten. Not if the run may end here.
+   */
+  public boolean passShadow() {
+    boolean passes = shadow == OF_STI && !awaitsEvent() && exit == null && !ended && thrown == null && debugging.pending == 0;
+    if (passes) {
+      shadow = NO_SHADOW;
+      stop = false;
+    }
+    return passes;
+  }
+
+  /** Whether an interrupt is there, even if it must wait for the interrupt flag. */
+  public boolean awaitsEvent() {
+    return nmiPending || interruptLine;
+  }
+
+  /** SWAPGS, where it is allowed. */
+  public void swapGs() {
+    long base = segmentBase[Instruction.GS];
+    segmentBase[Instruction.GS] = kernelGsBase;
+    kernelGsBase = base;
+    segmentsChanged();
+  }
+
   /** Interrupts and debug traps wait for one more instruction (MOV SS, POP SS). */
   void holdTraps() {
     shadow = OF_STACK;

@@ -137,9 +137,6 @@ final class SystemCalls {
       throw c.fault(Fault.UD);
     }
     c.checkPrivileged();
-    long base = c.segmentBase[Instruction.GS];
-    c.segmentBase[Instruction.GS] = c.kernelGsBase;
-    c.kernelGsBase = base;
-    c.segmentsChanged();
+    c.swapGs();
   }
 }

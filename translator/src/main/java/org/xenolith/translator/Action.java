@@ -23,13 +23,18 @@ enum Action {
   CONVERT,
   /** The place of the first or last bit that is set. */
   SCAN,
-  /** A shift of two registers, where nobody wants its flags. */
+  /** A shift of two registers; by a count in a register, where nobody wants its flags. */
   DOUBLE_SHIFT,
   /** CMPXCHG8B and CMPXCHG16B. */
   COMPARE_EXCHANGE,
   /** A copy or fill inside one page, forwards. */
   STRING,
   CLI,
+  /** STI, where no interrupt is there that would have to wait for the next instruction. */
+  STI,
+  SWAPGS,
+  /** RDTSC and RDTSCP. */
+  READ_TSC,
   JCC,
   JMP,
   JMP_INDIRECT,

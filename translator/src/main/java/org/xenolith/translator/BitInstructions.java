@@ -109,11 +109,14 @@ final class BitInstructions {
   }
 
   void doubleShift(Step step) {
-    if (step.flagsWanted()) {
+    if (step.flagsWanted() && !step.keep) {
       t.interpret(step);
       return;
     }
     Instruction i = step.instruction;
+    if (step.keep) {
+      t.keepOperands(i);
+    }
     int from = HOME[i.reg1];
     if (from < 0) {
       from = B;

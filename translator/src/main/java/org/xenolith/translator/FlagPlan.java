@@ -45,6 +45,10 @@ final class FlagPlan {
         // It is to be as in the first round, which has looked into this one.
         step.save = steps.get(n - loop).save;
         step.keep = steps.get(n - loop).keep;
+      } else if (step.rule.action == Action.DOUBLE_SHIFT) {
+        // Only what is kept tells its flags.
+        step.keep = step.flagsWanted() && step.countIsNumber();
+        step.save = step.keep && !keepPays(steps, n);
       } else if (step.flagsWanted() && mustSave(steps, n, loop)) {
         step.keep = Keep.possible(step) && keepPays(steps, n);
         step.save = !step.keep;
@@ -70,7 +74,7 @@ final class FlagPlan {
       if (n == loop) {
         // What cannot be had again is saved between the rounds.
         if (!again) {
-          return false;
+          return !host;
         }
         host = false;
       }
@@ -99,7 +103,7 @@ final class FlagPlan {
       if (change.kills == Flags.ALL) {
         return false;
       }
-      if (change.changes != 0 || clobbers(step)) {
+      if (change.changes != 0 || clobbers(step) || step.rule.action == Action.DOUBLE_SHIFT) {
         host = false;
       }
       if (again && !Repeat.survives(setter, step.instruction, step.rule)) {

@@ -82,6 +82,21 @@ final class FlagSaver {
     e.move(RAX, B);
   }
 
+  /** Saves what a shift of two registers left, whose result is in {@link Host#A} and its first operand kept. */
+  void saveDoubleShift(Instruction i) {
+    int rex = i.width == 8 ? 8 : 0;
+    e.move(B, RAX);
+    lahf();
+    // OF tells that the sign has changed.
+    e.withMemory(0, rex, Emitter.MAP_ONE, 0x33, A, STATE, State.KEPT);
+    e.withRegister(0, rex, Emitter.MAP_ONE, 0xc1, 5, A);
+    e.u8(8 * i.width - 1);
+    e.withRegister(0, 0x40, Emitter.MAP_ONE, 0x8a, RAX, A);
+    clearAdjust();
+    storeAx();
+    e.move(RAX, B);
+  }
+
   /** Changes the saved CF and OF to what a rotation left, whose result is in {@code result} (not {@link Host#B}). */
   void saveRotate(Instruction i, int result) {
     int top = 8 * i.width - 1;
@@ -184,6 +199,11 @@ final class FlagSaver {
       case SUB, CMP -> operateKept(Emitter.SUB, prefix, rex, i);
       case TEST -> operateKept(Emitter.AND, prefix, rex, i);
       case AND, OR, XOR -> test(i, A);
+      case SHLD, SHRD -> {
+        e.load(B, STATE, State.KEPT2);
+        e.withRegister(0, rex, Emitter.MAP_0F, i.encoding.opcode, B, A);
+        e.u8((int) i.imm);
+      }
       default -> {
         e.withRegister(prefix, rex, Emitter.MAP_ONE, i.encoding.opcode, i.encoding.extension, A);
         if (setter.rule.immediate >= 0) {

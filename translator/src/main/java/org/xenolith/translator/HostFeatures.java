@@ -35,8 +35,8 @@ final class HostFeatures {
 
   private static boolean isOnHost(Feature feature, int ecx) {
     return switch (feature) {
-      // What every processor with long mode has, and prefetches, which are not run at all.
-      case BASE, CMOV, CX8, LAHF, SSE, SSE2, PREFETCHW -> true;
+      // What every processor with long mode has; prefetches and the clock, which are not asked of the host.
+      case BASE, LONG_MODE, CMOV, CX8, LAHF, SSE, SSE2, PREFETCHW, TSC, RDTSCP -> true;
       case SSE3 -> (ecx & 1) != 0;
       case SSSE3 -> (ecx >> 9 & 1) != 0;
       case CX16 -> (ecx >> 13 & 1) != 0;

@@ -86,7 +86,7 @@ final class LockstepRun implements Engine {
         if (start > from && cpu.rip != b.va) {
           return true;
         }
-        if (!cpu.interpret(b, Math.max(0, from - start), end - start)) {
+        if (!cpu.interpret(b, Math.max(0, from - start), end - start) && (end == t.leading || !cpu.passShadow())) {
           return false;
         }
       }
@@ -99,7 +99,7 @@ final class LockstepRun implements Engine {
     stopped = null;
     state.begin(cpu);
     state.load(cpu);
-    state.budget(t.instructions);
+    state.budget(cpu, t.instructions);
     if (t.sse && cpu.sseAvailable()) {
       state.loadSse(cpu);
     }

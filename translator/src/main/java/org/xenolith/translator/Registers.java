@@ -12,7 +12,8 @@ final class Registers {
   static boolean writes(Instruction i, Rule rule, int register) {
     return switch (rule.action) {
       case INTERPRET -> true;
-      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI -> false;
+      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI, STI, SWAPGS -> false;
+      case READ_TSC -> register == Cpu.RAX || register == Cpu.RDX || register == Cpu.RCX && i.mnemonic == Mnemonic.RDTSCP;
       case VECTOR -> i.kind0 == OperandKind.GPR && i.reg0 == register || register == Cpu.RCX && givesIndex(i.mnemonic);
       case REENCODE ->
           rule.writes0 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.GPR_HIGH_BYTE) && i.reg0 == register

@@ -244,6 +244,9 @@ final class Rule {
       case MOVS, STOS -> simple(Action.STRING);
       case PUSHF -> simple(Action.PUSHF);
       case CLI -> simple(Action.CLI);
+      case STI -> simple(Action.STI);
+      case SWAPGS -> simple(Action.SWAPGS);
+      case RDTSC, RDTSCP -> simple(Action.READ_TSC);
       case LEA -> new Rule(Action.LEA, "w", FlagEffect.NONE, 0);
       case CBW, CWD -> simple(Action.CONVERT);
       case NOP, ENDBR32, ENDBR64, PREFETCH, PREFETCHW, PREFETCHWT1, PREFETCHNTA, PREFETCHT0, PREFETCHT1, PREFETCHT2, LFENCE, MFENCE,

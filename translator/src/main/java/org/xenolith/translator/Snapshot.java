@@ -3,6 +3,7 @@ package org.xenolith.translator;
 import java.util.Arrays;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Fault;
+import org.xenolith.isa.Instruction;
 
 /** The registers that translated instructions can change, and how a trace ended. */
 final class Snapshot {
@@ -12,7 +13,7 @@ final class Snapshot {
 
   private final long[] r = new long[16];
   private final long[] xmm = new long[32];
-  private long rip, clock, retired;
+  private long rip, clock, retired, gs;
   private int flags, eflags;
 
   /** The fault, or -1; its error code and address. */
@@ -26,6 +27,7 @@ final class Snapshot {
     rip = cpu.rip;
     clock = cpu.clock.now;
     retired = cpu.retired;
+    gs = cpu.effectiveBase(Instruction.GS);
     flags = cpu.arithmeticFlags();
     eflags = cpu.eflags;
     vector = fault == null ? -1 : fault.vector();
@@ -40,13 +42,16 @@ final class Snapshot {
     cpu.clock.now = clock;
     cpu.retired = retired;
     cpu.setArithmeticFlags(flags);
-    // Of the other flags CLI changes one, which nothing else depends on.
+    // Of the other flags CLI and STI change one, which nothing else depends on.
     cpu.eflags = eflags;
+    if (gs != cpu.effectiveBase(Instruction.GS)) {
+      cpu.swapGs();
+    }
   }
 
   boolean equals(Snapshot other) {
     return Arrays.equals(r, other.r) && Arrays.equals(xmm, other.xmm) && rip == other.rip && clock == other.clock
-        && retired == other.retired && flags == other.flags && eflags == other.eflags && vector == other.vector
+        && retired == other.retired && flags == other.flags && eflags == other.eflags && gs == other.gs && vector == other.vector
         && errorCode == other.errorCode && address == other.address;
   }
 

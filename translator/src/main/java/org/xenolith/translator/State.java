@@ -25,8 +25,11 @@ final class State {
   /** Instructions that may still be run. */
   static final int BUDGET = 20;
 
-  /** Bases of FS and GS. */
-  static final int FS = 24, GS = 32;
+  /** Bases of FS and GS, and what SWAPGS makes that of GS. */
+  static final int FS = 24, GS = 32, OTHER_GS = 104;
+
+  /** What RDTSC would give when the budget is spent, and TSC_AUX. */
+  static final int TSC_AT_END = 112, TSC_AUX = 120;
 
   /** The {@link Site} at which machine code was left. */
   static final int SITE = 40;
@@ -37,8 +40,8 @@ final class State {
   /** Values at {@link #SSE}: not here, and perhaps not to be used; in this block; in the host's registers. */
   static final int SSE_ELSEWHERE = 0, SSE_HERE = 1, SSE_IN_HOST = 2;
 
-  /** A byte that is 1 while the privilege level is 0. */
-  static final int PRIVILEGED = 45;
+  /** A byte that is 1 while the privilege level is 0; one that is 1 if STI may be run, and so for RDTSC. */
+  static final int PRIVILEGED = 45, STI_ALLOWED = 47, TSC_ALLOWED = 0;
 
   /** A byte that becomes 1 when the SSE registers are taken to the host. */
   static final int SSE_USED = 46;
@@ -102,8 +105,13 @@ final class State {
     Native.putShort(base + FLAGS, flags << 8 | flags >> 11 & 1);
     Native.putLong(base + FS, cpu.effectiveBase(Instruction.FS));
     Native.putLong(base + GS, cpu.effectiveBase(Instruction.GS));
+    Native.putLong(base + OTHER_GS, cpu.kernelGsBase);
     Native.putInt(base + EFLAGS, cpu.eflags);
-    Native.putByte(base + PRIVILEGED, cpu.cpl == 0 ? 1 : 0);
+    boolean privileged = cpu.cpl == 0;
+    Native.putByte(base + PRIVILEGED, privileged ? 1 : 0);
+    Native.putByte(base + STI_ALLOWED, privileged && !cpu.awaitsEvent() ? 1 : 0);
+    Native.putByte(base + TSC_ALLOWED, privileged || (cpu.cr4 & Cpu.CR4_TSD) == 0 ? 1 : 0);
+    Native.putInt(base + TSC_AUX, (int) cpu.tscAux);
   }
 
   /** Copies the registers back. */
@@ -116,6 +124,9 @@ final class State {
     int flags = Native.getShort(base + FLAGS);
     cpu.setArithmeticFlags(flags >> 8 & 0xff | (flags & 1) << 11);
     cpu.eflags = Native.getInt(base + EFLAGS);
+    if (Native.getLong(base + GS) != cpu.effectiveBase(Instruction.GS)) {
+      cpu.swapGs();
+    }
   }
 
   /** Whether the SSE registers are here. */
@@ -169,7 +180,9 @@ final class State {
     return Native.getInt(base + BUDGET);
   }
 
-  void budget(int instructions) {
+  /** Lets so many instructions run from now on. */
+  void budget(Cpu cpu, int instructions) {
     Native.putInt(base + BUDGET, instructions);
+    Native.putLong(base + TSC_AT_END, cpu.clock.now + cpu.tscOffset + instructions);
   }
 }

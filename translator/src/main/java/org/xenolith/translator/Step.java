@@ -4,6 +4,7 @@ import java.util.Set;
 import org.xenolith.cpu.Block;
 import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
 
 /** One instruction of a {@link Trace}, with what {@link FlagPlan} found out. */
 final class Step {
@@ -46,9 +47,15 @@ final class Step {
     return switch (rule.action) {
       case REENCODE, SCAN -> instruction.hasMemory();
       case NOTHING, LEA, CONVERT, JCC, JMP -> false;
+      case DOUBLE_SHIFT -> !countIsNumber();
       case MULTIPLY -> instruction.hasMemory();
       default -> true;
     };
+  }
+
+  /** For a shift of two registers. */
+  boolean countIsNumber() {
+    return instruction.kind2 == OperandKind.IMM;
   }
 
   /** Whether its flags are wanted at all. */

@@ -308,6 +308,9 @@ final class TraceTranslator {
       case PUSH -> stack.push(step);
       case PUSHF -> stack.pushFlags(step);
       case CLI -> clearInterrupts(step);
+      case STI -> allowInterrupts(step);
+      case SWAPGS -> swapGs(step);
+      case READ_TSC -> readTsc(step);
       case SCAN -> bits.scan(step);
       case DOUBLE_SHIFT -> bits.doubleShift(step);
       case COMPARE_EXCHANGE -> bits.compareExchange(step);
@@ -379,7 +382,9 @@ final class TraceTranslator {
       }
       repeat(from);
     }
-    if (shift) {
+    if (from.rule.action == Action.DOUBLE_SHIFT) {
+      flags.saveDoubleShift(from.instruction);
+    } else if (shift) {
       flags.saveShift(from.instruction, A);
     } else if (from.rule.effect == FlagEffect.LOGIC) {
       flags.saveLogic(A);
@@ -448,6 +453,9 @@ final class TraceTranslator {
           setter = step;
           again = true;
           saved = false;
+          if (step.save) {
+            saveFlags();
+          }
         } else {
           flags.saveShift(i, result);
           savedOnly();
@@ -696,10 +704,7 @@ final class TraceTranslator {
     }
     boolean logic = rule.effect == FlagEffect.LOGIC && rule.writes0;
     if (step.keep && !logic) {
-      keep(i, 0, State.KEPT);
-      if (i.kind1 != OperandKind.IMM) {
-        keep(i, 1, State.KEPT2);
-      }
+      keepOperands(i);
     }
     int result = emit(step, memory, true);
     if (step.keep && logic) {
@@ -710,6 +715,13 @@ final class TraceTranslator {
 
   private static int memorySize(Instruction i) {
     return i.memoryWidth != 0 ? i.memoryWidth : i.width;
+  }
+
+  void keepOperands(Instruction i) {
+    keep(i, 0, State.KEPT);
+    if (i.kind1 != OperandKind.IMM) {
+      keep(i, 1, State.KEPT2);
+    }
   }
 
   /** Copies an operand, a register or memory at {@link Host#A}, into the state. */
@@ -905,11 +917,52 @@ final class TraceTranslator {
 
   /** CLI, where nothing but the privilege level allows it. */
   private void clearInterrupts(Step step) {
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, State.PRIVILEGED);
-    e.u8(0);
-    leaveIf(step, JE);
+    leaveUnless(step, State.PRIVILEGED);
     e.memoryImmediate32(Emitter.AND, STATE, State.EFLAGS, ~Cpu.IF);
     host = 0;
+  }
+
+  /** Another instruction is to follow before the budget is spent, since what would wait for it is not there. */
+  private void allowInterrupts(Step step) {
+    if (index == total - 1) {
+      interpret(step);
+      return;
+    }
+    leaveUnless(step, State.STI_ALLOWED);
+    e.memoryImmediate32(Emitter.OR, STATE, State.EFLAGS, Cpu.IF);
+    host = 0;
+  }
+
+  private void swapGs(Step step) {
+    leaveUnless(step, State.PRIVILEGED);
+    e.load(A, STATE, State.GS);
+    e.load(B, STATE, State.OTHER_GS);
+    e.store(STATE, State.OTHER_GS, A);
+    e.store(STATE, State.GS, B);
+    host = 0;
+  }
+
+  private void readTsc(Step step) {
+    leaveUnless(step, State.TSC_ALLOWED);
+    e.withMemory(0, 8, Emitter.MAP_ONE, 0x63, A, STATE, State.BUDGET);
+    e.lea(A, A, -1, 0, total - index);
+    e.load(B, STATE, State.TSC_AT_END);
+    e.arithmetic(Emitter.SUB, B, A);
+    e.move32(HOME[Cpu.RAX], B);
+    e.withRegister(0, 8, Emitter.MAP_ONE, 0xc1, 5, B);
+    e.u8(32);
+    e.move(HOME[Cpu.RDX], B);
+    if (step.instruction.mnemonic == Mnemonic.RDTSCP) {
+      e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, HOME[Cpu.RCX], STATE, State.TSC_AUX);
+    }
+    host = 0;
+  }
+
+  /** Lets the interpreter run an instruction unless a byte of the state is 1. */
+  private void leaveUnless(Step step, int place) {
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, place);
+    e.u8(0);
+    leaveIf(step, JE);
   }
 
   private void conditionalJump(Step step) {

@@ -59,7 +59,7 @@ final class TranslatedRun implements Engine {
   private boolean enter(Cpu cpu, Translation t, int budget) {
     state.begin(cpu);
     state.load(cpu);
-    state.budget(budget);
+    state.budget(cpu, budget);
     if ((sseWanted || t.sse) && cpu.sseAvailable()) {
       state.loadSse(cpu);
     }

@@ -63,6 +63,17 @@ final class Guest {
     return this;
   }
 
+  /** Puts it at privilege level 0. */
+  Guest privileged() {
+    for (int segment : new int[] {Instruction.CS, Instruction.SS}) {
+      cpu.selector[segment] &= ~3;
+      cpu.segmentAccess[segment] &= ~(3 << 5);
+    }
+    cpu.kernelGsBase = 0x1234_5678;
+    cpu.refresh();
+    return this;
+  }
+
   /** Runs to an exit that is not a spent budget, at most some count. */
   Exit run(long count) {
     long end = clock.now + count;
@@ -78,6 +89,7 @@ final class Guest {
   /** Everything that a guest can see of itself, as text. */
   String state() {
     StringBuilder text = new StringBuilder(cpu.dump());
+    text.append("gs ").append(cpu.effectiveBase(Instruction.GS)).append(' ').append(cpu.kernelGsBase).append(' ');
     for (long word : cpu.xmm) {
       text.append(Long.toHexString(word)).append(' ');
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,7 @@ class RandomProgramsTest {
     List<Form> forms = forms();
     assertThat(forms.size()).isGreaterThan(300);
     for (int seed = Integer.getInteger("random.first", 0); seed < PROGRAMS; seed++) {
-      byte[] program = program(forms, new SplittableRandom(seed));
+      byte[] program = program(forms, new SplittableRandom(seed), privileged(seed));
       Guest compared = started(new Guest(1), program, seed);
       compared.cpu.engine = compared.translator.lockstep();
       compared.run(3000);
@@ -47,8 +48,15 @@ class RandomProgramsTest {
     }
   }
 
+  private static boolean privileged(int seed) {
+    return seed % 4 == 3;
+  }
+
   private static Guest started(Guest guest, byte[] program, int seed) {
     guest.code(program);
+    if (privileged(seed)) {
+      guest.privileged();
+    }
     SplittableRandom random = new SplittableRandom(~seed);
     for (int n = 0; n < 16; n++) {
       guest.cpu.r[n] = random.nextInt(4) == 0 ? random.nextInt(-2, 3) : random.nextLong();
@@ -77,7 +85,7 @@ class RandomProgramsTest {
         }
         Action action = Rule.of(new org.xenolith.isa.Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
         switch (action) {
-          case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE, CLI ->
+          case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE ->
               forms.add(form);
           default -> {}
         }
@@ -108,7 +116,7 @@ class RandomProgramsTest {
     }
   }
 
-  private static byte[] program(List<Form> forms, SplittableRandom random) {
+  private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     // What addresses memory, the stack, and counts the loop is left alone, mostly.
     int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << 14;
@@ -127,6 +135,11 @@ class RandomProgramsTest {
       }
       if (random.nextInt(12) == 0) {
         string(out, random);
+      }
+      if (random.nextInt(20) == 0) {
+        // rdtsc, rdtscp; sti, cli, swapgs
+        String[] system = {"0f31", "0f01f9", "fb", "fa", "0f01f8"};
+        out.writeBytes(HexFormat.of().parseHex(system[random.nextInt(privileged ? 5 : 2)]));
       }
       if (random.nextInt(6) == 0) {
         // A conditional jump over a NOP of two bytes.
