@@ -629,7 +629,10 @@ final class TraceTranslator {
     retry = e.position();
   }
 
-  /** Puts the place of the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} its distance from the entry's tag. */
+  /**
+   * Puts the place of the TLB's entry for a linear address into {@link Host#B}, and into {@link Host#A} how far the address is from its
+   * tag.
+   */
   void entry(int address, int table) {
     entryPlace(address);
     e.move(A, address);
