@@ -3,10 +3,14 @@ package org.xenolith.cpu.silicon;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Fault;
 import org.xenolith.isa.Encoding;
+import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
+import org.xenolith.isa.OperandKind;
 
-/** Rows that are not compared with the host's processor, each with the reason. */
+/** What is not compared with the host's processor: rows, each with the reason; and cases, where the host is not of the model's vendor. */
 final class Exemptions {
   private static final Map<Mnemonic, String> BY_MNEMONIC = new EnumMap<>(Mnemonic.class);
 
@@ -17,6 +21,36 @@ final class Exemptions {
   /** Why a row is not compared, or null if it is. */
   static String reason(Encoding row) {
     return BY_ROW.getOrDefault(row.toString(), BY_MNEMONIC.get(row.mnemonic));
+  }
+
+  /**
+   * Whether a case is one where other vendors' processors than AMD's do otherwise, and may.
+   *
+   * @param host what the host's processor made of it
+   */
+  static boolean vendorsDiffer(Instruction i, Case host) {
+    boolean faulted = host.trap() != Fault.BP;
+    return switch (i.mnemonic) {
+      // Operands of 16 bits are ignored in 64-bit mode (Intel SDM volume 2, Jcc, CALL, JMP, LOOP, RET), and taken by AMD (APM volume 3).
+      case JCC, JMP, RET, LOOP, LOOPE, LOOPNE, JRCXZ -> (i.prefixes & Instruction.OPERAND_SIZE) != 0;
+      // Nor does a call whose target is not canonical store the return address first everywhere.
+      case CALL -> (i.prefixes & Instruction.OPERAND_SIZE) != 0 || host.trap() == Fault.GP;
+      // A count beyond the operand leaves the result undefined (Intel SDM volume 2, SHLD and SHRD).
+      case SHLD, SHRD -> i.width == 2;
+      // The flags of a repetition that a later iteration's fault interrupts (Intel SDM volume 2, REP).
+      case CMPS, SCAS -> faulted;
+      // The x87 unit's top of stack may be 0 already when an MMX store faults.
+      case MOVD, MOVQ, MOVNTQ -> faulted && i.kind1 == OperandKind.MMX;
+      // Whether alignment of 16 bytes is checked for these (Intel SDM volume 1, 4.1.1 and MOVUPS; AMD APM volume 2, 8.2.18).
+      case MOVDQU, MOVUPS, MOVUPD, LDDQU, PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM -> (host.rflags() & Cpu.AC) != 0;
+      // A store across pages may have done its first part when the second faults.
+      case FSTP, FBSTP -> faulted;
+      // Which of several NaNs the sum is.
+      case DPPS, DPPD -> true;
+      // Which of the bytes is faulted on.
+      case MASKMOVDQU, MASKMOVQ -> faulted;
+      default -> false;
+    };
   }
 
   private static void exempt(String reason, String... mnemonics) {

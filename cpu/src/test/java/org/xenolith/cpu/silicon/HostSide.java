@@ -35,6 +35,12 @@ final class HostSide implements AutoCloseable {
     return system.equals("Linux on amd64") ? null : "the silicon oracle needs Linux on amd64, this is " + system;
   }
 
+  /** Whether the host's processor is AMD's, or of AMD's design. */
+  static boolean isAmd() throws IOException {
+    String processors = Files.readString(Path.of("/proc/cpuinfo"));
+    return processors.contains("AuthenticAMD") || processors.contains("HygonGenuine");
+  }
+
   /** Starts the child. */
   static HostSide start() throws IOException {
     Path folder = Files.createTempDirectory("silicon");
