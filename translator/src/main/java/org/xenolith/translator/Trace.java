@@ -8,17 +8,22 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Feature;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 
 /**
  * What is translated together: a block, then the one that ran after it last time, and so on, inside one page of linear addresses and as far
  * as each is known. It has one entry, and an exit at each branch.
  *
- * <p>A short loop is there twice, and goes on in the second round: what the end of a round leaves in the host's registers and flags is
- * known there, unlike at the entry.
+ * <p>A loop of few instructions and many rounds is there twice, and goes on in the second round: what the end of a round leaves in the
+ * host's registers and flags is known there, unlike at the entry.
  */
 final class Trace {
   private static final int MOST_INSTRUCTIONS = 96;
   private static final int MOST_BLOCKS = 24;
+
+  /** Rounds that make it worth while to prepare for them. */
+  private static final int LONG_LOOP = 12;
+
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
   final List<Block> blocks = new ArrayList<>();
@@ -59,7 +64,7 @@ final class Trace {
       last.followsTarget = toTarget;
       long va = toTarget ? last.instruction.target() : b.next;
       Block next = b.successor(va == b.next);
-      if (next == first && va == first.va && trace.loop == 0 && 2 * trace.steps.size() <= MOST_INSTRUCTIONS && first.secondPage == 0) {
+      if (next == first && va == first.va && 2 * trace.steps.size() <= MOST_INSTRUCTIONS && trace.isLongLoop()) {
         trace.secondRound();
         return trace;
       }
@@ -81,6 +86,21 @@ final class Trace {
     int fallRuns = falls == null || falls.va != b.next ? 0 : falls.runs;
     int takenRuns = taken == null || taken.va != jump.target() ? 0 : taken.runs;
     return takenRuns > fallRuns;
+  }
+
+  /** Whether the blocks, which lead back to the first, have been left seldom for as often as that has run. */
+  private boolean isLongLoop() {
+    int left = 1;
+    for (int n = 0; n < blocks.size(); n++) {
+      Block b = blocks.get(n);
+      if (b.instructions[b.instructions.length - 1].mnemonic == Mnemonic.JCC) {
+        long stays = blocks.get((n + 1) % blocks.size()).va;
+        Block other = b.successor(stays != b.next);
+        left += other == null || other.va == stays ? 0 : other.runs;
+      }
+    }
+    Block first = blocks.getFirst();
+    return first.secondPage == 0 && first.runs >= LONG_LOOP * left;
   }
 
   private void secondRound() {
