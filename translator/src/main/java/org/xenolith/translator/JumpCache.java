@@ -7,7 +7,7 @@ import org.xenolith.cpu.Mmu;
 
 /**
  * Where indirect jumps find their targets: a table of linear address and code address, and of what the TLB's fetch entry for the page must
- * be, so that a jump finds only what the current address space maps there. An address has two places, beside each other; machine code
+ * be, so that a jump finds only what the current address space maps there. An address has four places, beside each other; machine code
  * looks at the first on its straight way.
  */
 final class JumpCache {
@@ -20,8 +20,8 @@ final class JumpCache {
 
   private static final int ENTRY = 1 << ENTRY_SHIFT;
 
-  /** What leads from either place of an address to the other, by XOR. */
-  static final int OTHER = ENTRY;
+  /** What leads from the first place of an address to each of the others, by XOR. */
+  static final int[] OTHERS = {ENTRY, 2 * ENTRY, 3 * ENTRY};
 
   /** No address of code. */
   private static final long NONE = 1L << 63;
@@ -29,10 +29,14 @@ final class JumpCache {
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
   private final MemorySegment table;
+
+  /** Which of {@link #OTHERS} gives way next. */
+  private int victim;
+
   final long address;
 
   JumpCache(Arena arena) {
-    table = arena.allocate((long) ENTRIES << ENTRY_SHIFT, 64);
+    table = arena.allocate((long) ENTRIES << ENTRY_SHIFT, 4 * ENTRY);
     address = table.address();
     clear();
   }
@@ -54,8 +58,14 @@ final class JumpCache {
     long va = t.first().va;
     long entry = entry(va);
     if (Native.getLong(entry + VA) != va) {
+      long other = find(entry, va);
+      long to = other != 0 ? other : find(entry, NONE);
+      if (to == 0) {
+        victim = (victim + 1) % OTHERS.length;
+        to = entry ^ OTHERS[victim];
+      }
       for (int at = 0; at < ENTRY; at += 8) {
-        Native.putLong((entry ^ OTHER) + at, Native.getLong(entry + at));
+        Native.putLong(to + at, Native.getLong(entry + at));
       }
     }
     Native.putLong(entry + VA, va);
@@ -66,17 +76,27 @@ final class JumpCache {
 
   /** Whether a jump to an address would be found if the TLB had this page for it. */
   boolean has(long va, long page) {
-    long entry = entry(va);
-    if (Native.getLong(entry + VA) != va) {
-      entry ^= OTHER;
+    long first = entry(va);
+    long entry = Native.getLong(first + VA) == va ? first : find(first, va);
+    return entry != 0 && Native.getLong(entry + PAGES + 8) == page;
+  }
+
+  /** Which of the places beside one holds an address, or 0. */
+  private static long find(long first, long va) {
+    for (int other : OTHERS) {
+      if (Native.getLong((first ^ other) + VA) == va) {
+        return first ^ other;
+      }
     }
-    return Native.getLong(entry + VA) == va && Native.getLong(entry + PAGES + 8) == page;
+    return 0;
   }
 
   void forget(Translation t) {
     long entry = entry(t.first().va);
     forget(entry, t.entry);
-    forget(entry ^ OTHER, t.entry);
+    for (int other : OTHERS) {
+      forget(entry ^ other, t.entry);
+    }
   }
 
   private static void forget(long entry, long code) {

@@ -1082,10 +1082,14 @@ final class TraceTranslator {
   // ---- Outside the straight way ----
 
   private void emitOtherJump(Stub stub) {
-    e.arithmeticImmediate(Emitter.XOR, 8, B, JumpCache.OTHER);
-    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
-    stub.miss.jumps.add(e.jump(JNE));
-    e.jumpTo(e.address(stub.back));
+    int place = 0;
+    for (int other : JumpCache.OTHERS) {
+      e.arithmeticImmediate(Emitter.XOR, 8, B, place ^ other);
+      e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
+      e.bind(e.jump(JE), e.address(stub.back));
+      place = other;
+    }
+    stub.miss.jumps.add(e.jump());
   }
 
   private void leave(int site) {
