@@ -16,7 +16,8 @@ import org.xenolith.isa.Form;
 /** Runs many cases on both sides and gathers what differs. */
 final class SiliconRun {
   /** What came of it; {@code left} cases were left out, see {@link Exemptions#vendorsDiffer}. */
-  record Result(int rows, long cases, long left, Map<String, List<String>> exempt, List<String> failures, Map<String, Integer> failedRows) {}
+  record Result(
+      int rows, long cases, long left, Map<String, List<String>> exempt, List<String> failures, Map<String, Integer> failedRows) {}
 
   private static final int REPORTED_PER_ROW = 2;
 
