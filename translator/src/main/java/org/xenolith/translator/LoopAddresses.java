@@ -48,9 +48,9 @@ final class LoopAddresses {
     }
   }
 
-  /** Whether there is anything to be gained: not if each round leaves machine code. */
+  /** Whether it works, and there is anything to be gained: not if each round moves the base of GS, or leaves machine code. */
   boolean pays() {
-    return count > 0 && steps.stream().noneMatch(step -> step.rule.action == Action.INTERPRET);
+    return count > 0 && steps.stream().noneMatch(step -> step.rule.action == Action.INTERPRET || step.rule.action == Action.SWAPGS);
   }
 
   private static boolean usesOperandAddress(Step step) {
