@@ -53,25 +53,35 @@ final class JumpCache {
     return address + ((long) hash << ENTRY_SHIFT);
   }
 
-  /** Enters a translation, which was found under the current translation of its address; what has its place moves to the other. */
+  /** Enters a translation, which was found under the current translation of its address; what has its first place moves to another. */
   void enter(Translation t) {
     long va = t.first().va;
     long entry = entry(va);
-    if (Native.getLong(entry + VA) != va) {
-      long other = find(entry, va);
-      long to = other != 0 ? other : find(entry, NONE);
-      if (to == 0) {
-        victim = (victim + 1) % OTHERS.length;
-        to = entry ^ OTHERS[victim];
-      }
-      for (int at = 0; at < ENTRY; at += 8) {
-        Native.putLong(to + at, Native.getLong(entry + at));
-      }
+    long occupant = Native.getLong(entry + VA);
+    if (occupant != va && occupant != NONE) {
+      move(entry, placeFor(entry, va));
     }
     Native.putLong(entry + VA, va);
     Native.putLong(entry + CODE, t.entry);
     Native.putLong(entry + PAGES, va & PAGE);
     Native.putLong(entry + PAGES + 8, t.first().host & PAGE);
+  }
+
+  /** Which of the other places what has the first is to have when an address takes that: the address's own, a free one, or the next. */
+  private long placeFor(long first, long va) {
+    long own = find(first, va);
+    long place = own != 0 ? own : find(first, NONE);
+    if (place == 0) {
+      victim = (victim + 1) % OTHERS.length;
+      place = first ^ OTHERS[victim];
+    }
+    return place;
+  }
+
+  private static void move(long from, long to) {
+    for (int at = 0; at < ENTRY; at += 8) {
+      Native.putLong(to + at, Native.getLong(from + at));
+    }
   }
 
   /** Whether a jump to an address would be found if the TLB had this page for it. */

@@ -15,6 +15,9 @@ final class LoopAddresses {
   /** So many places there are. */
   static final int MOST = 16;
 
+  /** So often may operands be in other pages before it is asked how long the loop ran. */
+  static final int PATIENCE = 64;
+
   private final List<Step> steps;
   private final int loop;
 
@@ -79,6 +82,7 @@ final class LoopAddresses {
     return fixed[index % loop];
   }
 
+  /** Takes note of what the first round makes of a step's operand: its bytes, and the TLB's table. */
   void note(int index, int size, int table) {
     sizes[index % loop] = size;
     tables[index % loop] = table;

@@ -104,9 +104,6 @@ final class TraceTranslator {
   /** For a loop: where its second round has addresses from, or null. */
   private LoopAddresses addresses;
 
-  /** So often may a loop's operands be in other pages before it is asked how long it ran. */
-  private static final int PATIENCE = 64;
-
   TraceTranslator(Translator owner) {
     this.owner = owner;
     this.e = new Emitter();
@@ -245,7 +242,7 @@ final class TraceTranslator {
         e.store(STATE, place + 8, B);
       }
     }
-    e.store32(STATE, State.LOOP_PATIENCE, PATIENCE);
+    e.store32(STATE, State.LOOP_PATIENCE, LoopAddresses.PATIENCE);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, A, STATE, State.BUDGET);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x89, A, STATE, State.LOOP_BUDGET);
   }

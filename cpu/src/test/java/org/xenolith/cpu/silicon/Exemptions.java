@@ -36,8 +36,8 @@ final class Exemptions {
       // Nor does a call whose target is not canonical store the return address first everywhere.
       case CALL -> (i.prefixes & Instruction.OPERAND_SIZE) != 0 || host.trap() == Fault.GP;
       // A count beyond the operand leaves the result undefined (Intel SDM volume 2, SHLD and SHRD).
-      case SHLD, SHRD -> i.width == 2;
-      // The flags of a repetition that a later iteration's fault interrupts (Intel SDM volume 2, REP).
+      case SHLD, SHRD -> Oracle.count(i, host) > 8L * i.width;
+      // A fault takes the flags back to what they were before all iterations (Intel SDM volume 2, REP).
       case CMPS, SCAS -> faulted;
       // The x87 unit's top of stack may be 0 already when an MMX store faults.
       case MOVD, MOVQ, MOVNTQ -> faulted && i.kind1 == OperandKind.MMX;

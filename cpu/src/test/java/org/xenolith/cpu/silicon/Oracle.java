@@ -97,8 +97,7 @@ final class Oracle {
     if (!row.has(Encoding.COUNT)) {
       return row.flagsUndefined;
     }
-    OperandKind last = i.kind2 == OperandKind.NONE ? i.kind1 : i.kind2;
-    long count = (last == OperandKind.IMM ? i.imm : host.register(Cpu.RCX)) & (i.width == 8 ? 63 : 31);
+    long count = count(i, host);
     if (count == 0) {
       return 0;
     }
@@ -106,6 +105,12 @@ final class Oracle {
       return Cpu.ARITHMETIC;
     }
     return count == 1 ? row.flagsUndefined : row.flagsUndefined | Cpu.OF;
+  }
+
+  /** By how much a shift shifts. */
+  static long count(Instruction i, Case host) {
+    OperandKind last = i.kind2 == OperandKind.NONE ? i.kind1 : i.kind2;
+    return (last == OperandKind.IMM ? i.imm : host.register(Cpu.RCX)) & (i.width == 8 ? 63 : 31);
   }
 
   private static long base(Case c, int register) {
