@@ -1,7 +1,7 @@
 package org.xenolith.cpu;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import static org.xenolith.cpu.TlbSet.index;
+
 import java.util.Arrays;
 
 /**
@@ -22,13 +22,12 @@ import java.util.Arrays;
  * stage and of Xen's tables clear the sets altogether.
  */
 public final class Mmu {
-  private static final int ENTRIES = 4096;
   private static final int SETS = 16;
   private static final long PAGE = ~0xfffL;
   private static final long ADDRESS = PageWalk.ADDRESS;
 
-  /** Of a set's key: whether there is no paging; everything but root and process context; the key of a set that is out of use. */
-  private static final long NO_ROOT = 4, BELOW_ROOT = 0xfff, NONE = -1;
+  /** Of a set's key: whether there is no paging; everything but root and process context. */
+  private static final long NO_ROOT = 4, BELOW_ROOT = 0xfff;
 
   /** The process context identifier in CR3, where CR4.PCIDE is set. */
   static final int CONTEXT = 0xfff;
@@ -39,197 +38,6 @@ public final class Mmu {
 
   /** Kinds of access. */
   public static final int READ = 0, WRITE = 1, FETCH = 2;
-
-  /** The entries of one address space: three tables, one after the other. */
-  private static final class TlbSet {
-    static final int TABLE = 16 * ENTRIES;
-
-    long key = NONE;
-
-    /** {@link GuestMemory#tableChanges} when there was no entry last. */
-    long emptyAt;
-
-    /** Where in the tables there may be entries, a bit for each: of pages that are not global, and of those that are. */
-    private final long[] local = new long[3 * ENTRIES / 64], global = new long[3 * ENTRIES / 64];
-
-    private boolean anyLocal, anyGlobal;
-
-    /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
-    private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
-
-    final MemorySegment tables = memory.asSlice(GuestMemory.FRAME_SIZE);
-
-    final long read = tables.address();
-    final long write = read + TABLE;
-    final long fetch = write + TABLE;
-
-    /**
-     * A bit for each region of 2 MiB, hashed, in which a large page was entered: INVLPG must forget all of that page. The halves of the
-     * address space have bits of their own, so that a kernel's large pages do not slow down what it does to small ones of programs.
-     */
-    final long[] large = new long[16];
-
-    /** The same for pages larger than that, by 1 GiB. */
-    long huge;
-
-    TlbSet() {
-      tables.fill((byte) 0);
-      for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
-        Host.putLong(read + ix, empty(0));
-      }
-    }
-
-    /** Whether there may be entries. */
-    boolean filled() {
-      return anyLocal || anyGlobal;
-    }
-
-    /** A guest may flush after every few accesses, by CR4.PGE for one: that must cost little. */
-    void clear() {
-      clearLocal();
-      if (anyGlobal) {
-        clear(global);
-        anyGlobal = false;
-      }
-      Arrays.fill(large, 0);
-      huge = 0;
-    }
-
-    /** Forgets the pages that are not global. What is known of large pages stays, since it may be about global ones. */
-    void clearLocal() {
-      if (anyLocal) {
-        clear(local);
-        anyLocal = false;
-      }
-    }
-
-    private void clear(long[] where) {
-      for (int word = 0; word < where.length; word++) {
-        for (long bits = where[word]; bits != 0; bits &= bits - 1) {
-          int offset = offset(word, bits);
-          put(offset, empty(offset % TABLE), 0);
-        }
-        where[word] = 0;
-      }
-    }
-
-    /** Takes over the global entries of a set with the same rights, to a set without entries. */
-    void copyGlobal(TlbSet from) {
-      if (!from.anyGlobal) {
-        return;
-      }
-      anyGlobal = true;
-      for (int word = 0; word < global.length; word++) {
-        global[word] = from.global[word];
-        for (long bits = global[word]; bits != 0; bits &= bits - 1) {
-          int offset = offset(word, bits);
-          put(offset, Host.getLong(from.read + offset), Host.getLong(from.read + offset + 8));
-        }
-      }
-      System.arraycopy(from.large, 0, large, 0, large.length);
-      huge = from.huge;
-    }
-
-    /** Where in the tables the entry of the lowest of {@code bits} is, which are those of a word of {@link #local} or {@link #global}. */
-    private static int offset(int word, long bits) {
-      return 16 * (64 * word + Long.numberOfTrailingZeros(bits));
-    }
-
-    /**
-     * Makes an entry.
-     *
-     * @param table {@link #read}, {@link #write} or {@link #fetch}
-     */
-    void enter(long table, long va, long host, boolean isGlobal) {
-      int offset = (int) (table - read) + index(va);
-      int word = offset >>> 10;
-      long bit = 1L << (offset >>> 4);
-      if (isGlobal) {
-        global[word] |= bit;
-        local[word] &= ~bit;
-        anyGlobal = true;
-      } else {
-        local[word] |= bit;
-        global[word] &= ~bit;
-        anyLocal = true;
-      }
-      put(offset, va & PAGE, host);
-    }
-
-    private void put(int offset, long tag, long host) {
-      Host.putLong(read + offset, tag);
-      Host.putLong(read + offset + 8, host);
-    }
-
-    private static int region(long va) {
-      return (int) (va >>> 21 ^ va >>> 30 ^ va >>> 39) & 511 | (va < 0 ? 512 : 0);
-    }
-
-    private static long hugeRegion(long va) {
-      return 1L << (va >>> 30 & 31 | (va < 0 ? 32 : 0));
-    }
-
-    void enterLarge(long va, int pageShift) {
-      if (pageShift <= 22) {
-        large[region(va) >>> 6] |= 1L << region(va);
-      } else {
-        huge |= hugeRegion(va);
-      }
-    }
-
-    /** log2 of the size of what may be one page around {@code va}. */
-    private int pageShift(long va) {
-      if ((huge & hugeRegion(va)) != 0) {
-        return 30;
-      }
-      // A page of 4 MiB has two regions.
-      boolean hit = (large[region(va) >>> 6] >>> region(va) & 1) != 0;
-      long other = va ^ 1L << 21;
-      return hit || (large[region(other) >>> 6] >>> region(other) & 1) != 0 ? 22 : 12;
-    }
-
-    /** Forgets the page of {@code va}, all of it if it may be a large one. */
-    void forgetPage(long va) {
-      int shift = pageShift(va);
-      int first = index(va >>> shift << shift);
-      int bytes = Math.min(16 << shift - 12, TABLE);
-      for (int table = 0; table < 3 * TABLE; table += TABLE) {
-        if (shift == 12) {
-          forget(table + first, va, 12);
-          continue;
-        }
-        for (int word = table + first >>> 10; word < table + first + bytes >>> 10; word++) {
-          for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
-            forget(offset(word, bits), va, shift);
-          }
-        }
-      }
-    }
-
-    private void forget(int offset, long va, int shift) {
-      long tag = Host.getLong(read + offset);
-      if (tag >>> shift == va >>> shift && tag != empty(offset % TABLE)) {
-        put(offset, empty(offset % TABLE), 0);
-      }
-    }
-
-    /** Forgets write entries for the page at {@code host}. */
-    void forbidWrites(long host) {
-      for (int word = TABLE >>> 10; word < 2 * TABLE >>> 10; word++) {
-        for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
-          int offset = offset(word, bits);
-          if (Host.getLong(read + offset + 8) == host) {
-            put(offset, empty(offset % TABLE), 0);
-          }
-        }
-      }
-    }
-  }
-
-  /** The tag of an empty entry: a page that has another index, so that no address at this index is near it. */
-  private static long empty(int ix) {
-    return ix == 0 ? GuestMemory.FRAME_SIZE : 0;
-  }
 
   private final Cpu cpu;
   private final GuestMemory memory;
@@ -325,7 +133,7 @@ public final class Mmu {
     if (set != null) {
       return set;
     }
-    set = withKey(NONE);
+    set = withKey(TlbSet.NONE);
     if (set == null && sets.length < SETS) {
       set = new TlbSet();
       sets = Arrays.copyOf(sets, sets.length + 1);
@@ -420,7 +228,7 @@ public final class Mmu {
     if (set == current) {
       set.clear();
     } else {
-      set.key = NONE;
+      set.key = TlbSet.NONE;
     }
   }
 
@@ -455,7 +263,7 @@ public final class Mmu {
       long loaded = key & -1L << 12 | set.key & BELOW_ROOT;
       if (set.key != loaded) {
         // There are two sets of one context where its root was changed and nothing flushed.
-        set.key = withKey(loaded) == null ? loaded : NONE;
+        set.key = withKey(loaded) == null ? loaded : TlbSet.NONE;
       }
     }
   }
@@ -465,7 +273,7 @@ public final class Mmu {
     changes++;
     flushes++;
     for (TlbSet set : sets) {
-      if (set.key != NONE && set.key >>> 52 == context) {
+      if (set.key != TlbSet.NONE && set.key >>> 52 == context) {
         set.clearLocal();
       }
     }
@@ -485,7 +293,7 @@ public final class Mmu {
     changes++;
     pageFlushes++;
     for (TlbSet set : sets) {
-      if (set.filled() && set.key != NONE) {
+      if (set.filled() && set.key != TlbSet.NONE) {
         set.forgetPage(va);
       }
     }
@@ -495,15 +303,10 @@ public final class Mmu {
   void forbidFastWrites(long mfn) {
     long host = memory.host(mfn << GuestMemory.FRAME_SHIFT);
     for (TlbSet set : sets) {
-      if (set.filled() && set.key != NONE) {
+      if (set.filled() && set.key != TlbSet.NONE) {
         set.forbidWrites(host);
       }
     }
-  }
-
-  /** Where in a table the entry of a linear address is. */
-  private static int index(long va) {
-    return (int) (va >>> 8) & 16 * (ENTRIES - 1);
   }
 
   /** Whether an access of {@code size} bytes at this distance from its entry's tag is inside the page. */
