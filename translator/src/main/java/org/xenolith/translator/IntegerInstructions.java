@@ -1,0 +1,256 @@
+package org.xenolith.translator;
+
+import static org.xenolith.translator.Host.A;
+import static org.xenolith.translator.Host.B;
+import static org.xenolith.translator.Host.HOME;
+import static org.xenolith.translator.Host.STATE;
+import static org.xenolith.translator.TraceTranslator.JE;
+import static org.xenolith.translator.TraceTranslator.JNE;
+import static org.xenolith.translator.TraceTranslator.READ;
+import static org.xenolith.translator.TraceTranslator.WRITE;
+
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.OperandKind;
+
+/**
+ * Emits the general form, the guest's own instruction on the host's registers with a checked address; and addresses as values,
+ * multiplication and division.
+ */
+final class IntegerInstructions {
+  private final TraceTranslator t;
+  private final Emitter e;
+  private final BitInstructions bits;
+
+  IntegerInstructions(TraceTranslator t, BitInstructions bits) {
+    this.t = t;
+    this.e = t.emitter();
+    this.bits = bits;
+  }
+
+  void reencode(Step step) {
+    Instruction i = step.instruction;
+    Rule rule = step.rule;
+    boolean memory = i.hasMemory();
+    if (memory && rule.effect == FlagEffect.BIT && i.kind1 == OperandKind.GPR) {
+      bits.bitString(step);
+      return;
+    }
+    if (memory && (rule.effect == FlagEffect.SHIFT || rule.effect == FlagEffect.SHIFT_BY_CL)) {
+      bits.shiftMemory(step);
+      return;
+    }
+    if (memory) {
+      t.operandAddress(step, memorySize(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
+    }
+    if (step.reads != 0) {
+      t.needInHost(step.reads, B, memory);
+    }
+    boolean logic = rule.effect == FlagEffect.LOGIC && rule.writes0;
+    if (step.keep && !logic) {
+      keepOperands(i);
+    }
+    int result = emit(step, memory, true);
+    if (step.keep && logic) {
+      keep(i, 0, State.KEPT);
+    }
+    t.flagsSet(step, result);
+  }
+
+  private static int memorySize(Instruction i) {
+    return i.memoryWidth != 0 ? i.memoryWidth : i.width;
+  }
+
+  void keepOperands(Instruction i) {
+    keep(i, 0, State.KEPT);
+    if (i.kind1 != OperandKind.IMM) {
+      keep(i, 1, State.KEPT2);
+    }
+  }
+
+  /** Copies an operand, a register or memory at {@link Host#A}, into the state. */
+  private void keep(Instruction i, int operand, int place) {
+    int register = B;
+    if (i.kind(operand) == OperandKind.MEM) {
+      bits.loadOperand(i.width);
+    } else if (HOME[i.reg(operand)] >= 0) {
+      register = HOME[i.reg(operand)];
+    } else {
+      e.load(B, STATE, TraceTranslator.register(i.reg(operand)));
+    }
+    e.store(STATE, place, register);
+  }
+
+  /** An instruction without memory operand that writes no register: once more, for its flags. */
+  void emitOnRegisters(Step step) {
+    emit(step, false, false);
+  }
+
+  /** Emits the instruction on host registers; memory is at {@link Host#A}. Returns the host register that has the result. */
+  private int emit(Step step, boolean memory, boolean write) {
+    Instruction i = step.instruction;
+    Rule rule = step.rule;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    int map = i.encoding.map;
+    int opcode = i.encoding.opcode + (i.encoding.condition ? i.condition : 0);
+    int result = -1;
+    int storeRm = -1;
+    int storeReg = -1;
+    int reg = Math.max(i.encoding.extension, 0);
+    if (rule.reg >= 0) {
+      int guest = i.reg(rule.reg);
+      boolean writes = writes(rule, rule.reg) && write;
+      reg = HOME[guest];
+      if (reg < 0) {
+        reg = B;
+        if (!writes || rule.reg != 0 || rule.reads0 || i.width < 4) {
+          e.load(B, STATE, TraceTranslator.register(guest));
+        }
+        storeReg = writes ? guest : -1;
+      }
+      if (i.kind(rule.reg) == OperandKind.GPR_HIGH_BYTE) {
+        reg = guest + 4;
+      } else if (rule.byteReg && !Rule.hasHighByte(i)) {
+        rex |= 0x40;
+      }
+      if (rule.reg == 0) {
+        result = reg;
+      }
+    }
+    if (rule.inOpcode >= 0) {
+      int guest = i.reg(rule.inOpcode);
+      int register = HOME[guest];
+      if (register < 0) {
+        register = B;
+        if (rule.reads0 || i.width < 4) {
+          e.load(B, STATE, TraceTranslator.register(guest));
+        }
+        storeReg = guest;
+      }
+      if (i.kind(rule.inOpcode) == OperandKind.GPR_HIGH_BYTE) {
+        register = guest + 4;
+      } else {
+        rex |= register >> 3 | (rule.byteRm ? 0x40 : 0);
+      }
+      e.plain(prefix, rex, map, opcode | register & 7);
+      result = register;
+    } else if (rule.rm < 0) {
+      e.plain(prefix, rex, map, opcode);
+      result = Host.RAX;
+    } else if (memory) {
+      e.withMemory(prefix, rex, map, opcode, reg, A, 0);
+    } else {
+      int guest = i.reg(rule.rm);
+      int rm = HOME[guest];
+      boolean writes = writes(rule, rule.rm) && write;
+      if (i.kind(rule.rm) == OperandKind.GPR_HIGH_BYTE) {
+        rm = guest + 4;
+      } else if (rule.byteRm && !Rule.hasHighByte(i)) {
+        rex |= 0x40;
+      }
+      if (rm >= 0) {
+        e.withRegister(prefix, rex, map, opcode, reg, rm);
+      } else if (!writes && rule.effect != FlagEffect.BIT) {
+        e.withMemory(prefix, rex, map, opcode, reg, STATE, TraceTranslator.register(guest));
+      } else {
+        // For BT a register as the bit's number would reach beyond memory.
+        rm = A;
+        if (rule.rm != 0 || rule.reads0 || i.width < 4) {
+          e.load(A, STATE, TraceTranslator.register(guest));
+        }
+        e.withRegister(prefix, rex, map, opcode, reg, A);
+        storeRm = writes ? guest : -1;
+      }
+      if (rule.rm == 0) {
+        result = rm;
+      }
+    }
+    if (rule.immediate >= 0) {
+      immediate(i, rule.immediateBytes);
+    }
+    if (storeReg >= 0) {
+      e.store(STATE, TraceTranslator.register(storeReg), B);
+    }
+    if (storeRm >= 0) {
+      // Last: XADD of a register with itself leaves the sum.
+      e.store(STATE, TraceTranslator.register(storeRm), A);
+    }
+    return result;
+  }
+
+  private static boolean writes(Rule rule, int operand) {
+    return operand == 0 ? rule.writes0 : operand == 1 && rule.writes1;
+  }
+
+  private void immediate(Instruction i, int bytes) {
+    int size = bytes > 0 ? bytes : i.width == 2 ? 2 : bytes == 0 || i.width == 4 ? 4 : 8;
+    switch (size) {
+      case 1 -> e.u8((int) i.imm);
+      case 2 -> e.u16((int) i.imm);
+      case 4 -> e.u32((int) i.imm);
+      default -> e.u64(i.imm);
+    }
+  }
+
+  void lea(Instruction i) {
+    int to = HOME[i.reg0];
+    int base = i.base == Instruction.NO_REGISTER ? -1 : HOME[i.base];
+    int scaled = i.index == Instruction.NO_REGISTER ? -1 : HOME[i.index];
+    boolean direct = to >= 0 && i.width == 8 && (i.base == Instruction.NO_REGISTER || base >= 0)
+        && (i.index == Instruction.NO_REGISTER || scaled >= 0);
+    if (direct) {
+      t.offset(i, to);
+      return;
+    }
+    t.offset(i, A);
+    if (i.width == 4) {
+      e.move32(to < 0 ? A : to, A);
+    } else if (to >= 0) {
+      e.move(to, A);
+    }
+    if (to < 0) {
+      e.store(STATE, TraceTranslator.register(i.reg0), A);
+    }
+  }
+
+  void multiply(Step step) {
+    Instruction i = step.instruction;
+    if (i.hasMemory()) {
+      t.operandAddress(step, i.width, READ);
+    }
+    unary(i, i.encoding.extension);
+    t.flagsSet(step, Host.RAX);
+  }
+
+  private void unary(Instruction i, int extension) {
+    int rex = i.width == 8 ? 8 : 0;
+    if (i.hasMemory()) {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, A, 0);
+    } else if (HOME[i.reg0] >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0xf7, extension, HOME[i.reg0]);
+    } else {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, STATE, TraceTranslator.register(i.reg0));
+    }
+  }
+
+  void divide(Step step) {
+    Instruction i = step.instruction;
+    int rex = i.width == 8 ? 8 : 0;
+    // With an upper half of 0 and a divisor other than 0 the quotient fits.
+    e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, Host.RDX, Host.RDX);
+    t.leaveIf(step, JNE);
+    if (i.hasMemory()) {
+      t.operandAddress(step, i.width, READ);
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, A, 0);
+      e.u8(0);
+    } else if (HOME[i.reg0] >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, HOME[i.reg0], HOME[i.reg0]);
+    } else {
+      e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, STATE, TraceTranslator.register(i.reg0));
+      e.u8(0);
+    }
+    t.leaveIf(step, JE);
+    unary(i, 6);
+    t.hostFlagsLost();
+  }
+}
