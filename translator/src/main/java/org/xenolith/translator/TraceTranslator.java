@@ -15,7 +15,6 @@ import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
-import org.xenolith.isa.OperandKind;
 
 /**
  * Emits the machine code of a trace: the way it mostly goes first, then the places where it is left.
