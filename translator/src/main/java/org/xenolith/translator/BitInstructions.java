@@ -2,7 +2,6 @@ package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
 import static org.xenolith.translator.Host.B;
-import static org.xenolith.translator.Host.HOME;
 import static org.xenolith.translator.Host.STATE;
 import static org.xenolith.translator.TraceTranslator.JE;
 import static org.xenolith.translator.TraceTranslator.READ;
@@ -57,7 +56,7 @@ final class BitInstructions {
     } else {
       t.linearAddress(i);
     }
-    int number = HOME[i.reg1];
+    int number = t.home(i.reg1);
     // Sign-extended by MOVSXD or not at all: bytes to the unit that has the bit.
     int load = i.width == 8 ? 0x8b : 0x63;
     if (number >= 0) {
@@ -88,8 +87,8 @@ final class BitInstructions {
     if (i.hasMemory()) {
       t.operandAddress(step, i.width, READ);
       loadOperand(i.width);
-    } else if (HOME[i.reg1] >= 0) {
-      source = HOME[i.reg1];
+    } else if (t.home(i.reg1) >= 0) {
+      source = t.home(i.reg1);
     } else {
       e.load(B, STATE, TraceTranslator.register(i.reg1));
     }
@@ -99,7 +98,7 @@ final class BitInstructions {
       e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
     }
     int nothing = e.jump(JE);
-    int to = HOME[i.reg0] >= 0 ? HOME[i.reg0] : A;
+    int to = t.home(i.reg0) >= 0 ? t.home(i.reg0) : A;
     e.withRegister(0, rex, Emitter.MAP_0F, i.encoding.opcode, to, source);
     if (to == A) {
       e.store(STATE, TraceTranslator.register(i.reg0), A);
@@ -117,12 +116,12 @@ final class BitInstructions {
     if (step.keep) {
       t.keepOperands(i);
     }
-    int from = HOME[i.reg1];
+    int from = t.home(i.reg1);
     if (from < 0) {
       from = B;
       e.load(B, STATE, TraceTranslator.register(i.reg1));
     }
-    int to = HOME[i.reg0];
+    int to = t.home(i.reg0);
     if (to < 0) {
       to = A;
       e.load(A, STATE, TraceTranslator.register(i.reg0));

@@ -2,7 +2,6 @@ package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
 import static org.xenolith.translator.Host.B;
-import static org.xenolith.translator.Host.HOME;
 import static org.xenolith.translator.Host.STATE;
 import static org.xenolith.translator.TraceTranslator.FETCH;
 import static org.xenolith.translator.TraceTranslator.JE;
@@ -65,8 +64,8 @@ final class ControlTransfers {
     if (i.hasMemory()) {
       t.operandAddress(step, 8, READ);
       e.load(A, A, 0);
-    } else if (HOME[i.reg0] >= 0) {
-      e.move(A, HOME[i.reg0]);
+    } else if (t.home(i.reg0) >= 0) {
+      e.move(A, t.home(i.reg0));
     } else {
       e.load(A, STATE, TraceTranslator.register(i.reg0));
     }

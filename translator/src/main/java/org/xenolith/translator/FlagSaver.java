@@ -17,9 +17,11 @@ final class FlagSaver {
   private static final int AF_IN_AH = 0xef, ZF_IN_AH = 0x40;
 
   private final Emitter e;
+  private final Homes homes;
 
-  FlagSaver(Emitter e) {
+  FlagSaver(Emitter e, Homes homes) {
     this.e = e;
+    this.homes = homes;
   }
 
   // ---- To the state ----
@@ -228,7 +230,7 @@ final class FlagSaver {
   }
 
   private void testWithItself(Instruction i) {
-    int register = Host.HOME[i.reg0];
+    int register = homes.of(i.reg0);
     if (register < 0) {
       register = A;
       loadTo(A, i.reg0);
@@ -244,16 +246,16 @@ final class FlagSaver {
   private void operate(int operation, int wide, Instruction i) {
     if (i.kind1 == OperandKind.IMM) {
       e.arithmeticImmediate(operation, wide, A, (int) i.imm);
-    } else if (Host.HOME[i.reg1] >= 0) {
-      e.withRegister(0, wide, Emitter.MAP_ONE, operation << 3 | 3, A, Host.HOME[i.reg1]);
+    } else if (homes.of(i.reg1) >= 0) {
+      e.withRegister(0, wide, Emitter.MAP_ONE, operation << 3 | 3, A, homes.of(i.reg1));
     } else {
       e.withMemory(0, wide, Emitter.MAP_ONE, operation << 3 | 3, A, STATE, State.REGISTERS + 8 * i.reg1);
     }
   }
 
   private void loadTo(int host, int guest) {
-    if (Host.HOME[guest] >= 0) {
-      e.move(host, Host.HOME[guest]);
+    if (homes.of(guest) >= 0) {
+      e.move(host, homes.of(guest));
     } else {
       e.load(host, STATE, State.REGISTERS + 8 * guest);
     }

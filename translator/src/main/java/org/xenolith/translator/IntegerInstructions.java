@@ -2,7 +2,6 @@ package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
 import static org.xenolith.translator.Host.B;
-import static org.xenolith.translator.Host.HOME;
 import static org.xenolith.translator.Host.STATE;
 import static org.xenolith.translator.TraceTranslator.JE;
 import static org.xenolith.translator.TraceTranslator.JNE;
@@ -72,8 +71,8 @@ final class IntegerInstructions {
     int register = B;
     if (i.kind(operand) == OperandKind.MEM) {
       bits.loadOperand(i.width);
-    } else if (HOME[i.reg(operand)] >= 0) {
-      register = HOME[i.reg(operand)];
+    } else if (t.home(i.reg(operand)) >= 0) {
+      register = t.home(i.reg(operand));
     } else {
       e.load(B, STATE, TraceTranslator.register(i.reg(operand)));
     }
@@ -100,7 +99,7 @@ final class IntegerInstructions {
     if (rule.reg >= 0) {
       int guest = i.reg(rule.reg);
       boolean writes = writes(rule, rule.reg) && write;
-      reg = HOME[guest];
+      reg = t.home(guest);
       if (reg < 0) {
         reg = B;
         if (!writes || rule.reg != 0 || rule.reads0 || i.width < 4) {
@@ -119,7 +118,7 @@ final class IntegerInstructions {
     }
     if (rule.inOpcode >= 0) {
       int guest = i.reg(rule.inOpcode);
-      int register = HOME[guest];
+      int register = t.home(guest);
       if (register < 0) {
         register = B;
         if (rule.reads0 || i.width < 4) {
@@ -141,7 +140,7 @@ final class IntegerInstructions {
       e.withMemory(prefix, rex, map, opcode, reg, A, 0);
     } else {
       int guest = i.reg(rule.rm);
-      int rm = HOME[guest];
+      int rm = t.home(guest);
       boolean writes = writes(rule, rule.rm) && write;
       if (i.kind(rule.rm) == OperandKind.GPR_HIGH_BYTE) {
         rm = guest + 4;
@@ -193,9 +192,9 @@ final class IntegerInstructions {
   }
 
   void lea(Instruction i) {
-    int to = HOME[i.reg0];
-    int base = i.base == Instruction.NO_REGISTER ? -1 : HOME[i.base];
-    int scaled = i.index == Instruction.NO_REGISTER ? -1 : HOME[i.index];
+    int to = t.home(i.reg0);
+    int base = i.base == Instruction.NO_REGISTER ? -1 : t.home(i.base);
+    int scaled = i.index == Instruction.NO_REGISTER ? -1 : t.home(i.index);
     boolean direct = to >= 0 && i.width == 8 && (i.base == Instruction.NO_REGISTER || base >= 0)
         && (i.index == Instruction.NO_REGISTER || scaled >= 0);
     if (direct) {
@@ -226,8 +225,8 @@ final class IntegerInstructions {
     int rex = i.width == 8 ? 8 : 0;
     if (i.hasMemory()) {
       e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, A, 0);
-    } else if (HOME[i.reg0] >= 0) {
-      e.withRegister(0, rex, Emitter.MAP_ONE, 0xf7, extension, HOME[i.reg0]);
+    } else if (t.home(i.reg0) >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0xf7, extension, t.home(i.reg0));
     } else {
       e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, STATE, TraceTranslator.register(i.reg0));
     }
@@ -243,8 +242,8 @@ final class IntegerInstructions {
       t.operandAddress(step, i.width, READ);
       e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, A, 0);
       e.u8(0);
-    } else if (HOME[i.reg0] >= 0) {
-      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, HOME[i.reg0], HOME[i.reg0]);
+    } else if (t.home(i.reg0) >= 0) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, t.home(i.reg0), t.home(i.reg0));
     } else {
       e.withMemory(0, rex, Emitter.MAP_ONE, 0x83, Emitter.CMP, STATE, TraceTranslator.register(i.reg0));
       e.u8(0);

@@ -7,6 +7,8 @@ import org.xenolith.isa.OperandKind;
 
 /** Which general registers an instruction writes. */
 final class Registers {
+  private static final int ALL = 0xffff;
+
   private Registers() {}
 
   static boolean writes(Instruction i, Rule rule, int register) {
@@ -27,6 +29,33 @@ final class Registers {
       case LEAVE -> register == Cpu.RSP || register == Cpu.RBP;
       case DIVIDE, MULTIPLY, CONVERT -> register == Cpu.RAX || register == Cpu.RDX;
     };
+  }
+
+  /** The registers that an instruction reads, writes or has an address from: bit n for number n. All where that is not worth knowing. */
+  static int used(Instruction i, Rule rule) {
+    int used = bit(i.base) | bit(i.index);
+    for (int n = 0; n < 4; n++) {
+      if (i.kind(n) == OperandKind.GPR || i.kind(n) == OperandKind.GPR_HIGH_BYTE) {
+        used |= bit(i.reg(n));
+      }
+    }
+    return switch (rule.action) {
+      case NOTHING, JCC, JMP -> 0;
+      case REENCODE -> {
+        if (rule.effect == FlagEffect.SHIFT_BY_CL) {
+          used |= bit(Cpu.RCX);
+        }
+        yield i.mnemonic == Mnemonic.CMPXCHG ? used | bit(Cpu.RAX) : used;
+      }
+      case LEA, SCAN -> used;
+      case VECTOR -> givesIndex(i.mnemonic) ? ALL : used;
+      case MULTIPLY, DIVIDE, CONVERT -> used | bit(Cpu.RAX) | bit(Cpu.RDX);
+      default -> ALL;
+    };
+  }
+
+  private static int bit(int register) {
+    return 1 << register & ALL;
   }
 
   /** Whether the result of an SSE instruction is in RCX. */

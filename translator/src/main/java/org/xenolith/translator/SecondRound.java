@@ -26,6 +26,9 @@ final class SecondRound {
   /** Where it has addresses from, or null. */
   private final LoopAddresses addresses;
 
+  /** Where it has registers, or null. */
+  private final LoopRegisters registers;
+
   /** Where its code begins, and what of the flags that relies on. */
   private int code;
 
@@ -42,6 +45,7 @@ final class SecondRound {
     loop = trace.loop;
     va = trace.blocks.getFirst().va;
     LoopAddresses found = loop == 0 || plain ? null : new LoopAddresses(steps, loop);
+    registers = loop == 0 ? null : new LoopRegisters(steps.subList(0, loop));
     addresses = found != null && found.pays() ? found : null;
   }
 
@@ -60,7 +64,25 @@ final class SecondRound {
     if (addresses != null) {
       translateAddresses();
     }
+    if (registers != null) {
+      t.homes().use(registers.homes());
+      enterHomes();
+    }
     code = e.position();
+  }
+
+  /** Takes the registers to where the second round has them, if the place that is emitted now is there. */
+  void enterHomes() {
+    if (t.homes().now() != Host.HOME) {
+      registers.enter(e);
+    }
+  }
+
+  /** Takes the registers back from there; the flags stay, in both. */
+  void leaveHomes() {
+    if (t.homes().now() != Host.HOME) {
+      registers.leave(e);
+    }
   }
 
   /** Gets the addresses for the second round ready, or goes round by the first once more if the TLB lacks a page. */

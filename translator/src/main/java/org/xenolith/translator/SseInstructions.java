@@ -2,7 +2,6 @@ package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
 import static org.xenolith.translator.Host.B;
-import static org.xenolith.translator.Host.HOME;
 import static org.xenolith.translator.Host.STATE;
 import static org.xenolith.translator.TraceTranslator.JE;
 import static org.xenolith.translator.TraceTranslator.JNE;
@@ -71,8 +70,8 @@ final class SseInstructions {
     if (rule.reg >= 0) {
       reg = i.reg(rule.reg);
       if (i.kind(rule.reg) == OperandKind.GPR) {
-        storeGeneral = HOME[reg] < 0 ? reg : -1;
-        reg = HOME[reg] < 0 ? B : HOME[reg];
+        storeGeneral = t.home(reg) < 0 ? reg : -1;
+        reg = t.home(reg) < 0 ? B : t.home(reg);
       }
     }
     int prefix = MANDATORY[i.encoding.prefix & 3];
@@ -83,8 +82,8 @@ final class SseInstructions {
       e.withMemory(prefix, rex, map, opcode, reg, A, 0);
     } else if (i.kind(rule.rm) == OperandKind.XMM) {
       e.withRegister(prefix, rex, map, opcode, reg, i.reg(rule.rm));
-    } else if (HOME[i.reg(rule.rm)] >= 0) {
-      e.withRegister(prefix, rex, map, opcode, reg, HOME[i.reg(rule.rm)]);
+    } else if (t.home(i.reg(rule.rm)) >= 0) {
+      e.withRegister(prefix, rex, map, opcode, reg, t.home(i.reg(rule.rm)));
     } else if (rule.rm != 0) {
       e.withMemory(prefix, rex, map, opcode, reg, STATE, TraceTranslator.register(i.reg(rule.rm)));
     } else {

@@ -44,7 +44,7 @@ final class StackInstructions {
   }
 
   private void storeRegister(int guest) {
-    int register = HOME[guest];
+    int register = t.home(guest);
     if (register < 0) {
       register = B;
       e.load(B, STATE, TraceTranslator.register(guest));
@@ -58,8 +58,8 @@ final class StackInstructions {
     e.move(A, SP);
     t.check(step, 8, READ);
     e.lea(SP, SP, -1, 0, 8);
-    if (HOME[guest] >= 0) {
-      e.load(HOME[guest], A, 0);
+    if (t.home(guest) >= 0) {
+      e.load(t.home(guest), A, 0);
     } else {
       e.load(B, A, 0);
       e.store(STATE, TraceTranslator.register(guest), B);

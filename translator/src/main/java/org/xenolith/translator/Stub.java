@@ -11,6 +11,9 @@ final class Stub {
   int index;
   boolean saved, again, host;
   Step setter;
+
+  /** Where the guest's registers are, see {@link Homes}. */
+  int[] homes;
   int resume;
   boolean resumeLoadsFlags;
 

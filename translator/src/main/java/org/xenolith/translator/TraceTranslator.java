@@ -31,6 +31,7 @@ final class TraceTranslator {
 
   private final Translator owner;
   private final Emitter e;
+  private final Homes homes = new Homes();
   private final FlagSaver flags;
 
   private List<Step> steps;
@@ -61,7 +62,7 @@ final class TraceTranslator {
   TraceTranslator(Translator owner) {
     this.owner = owner;
     this.e = new Emitter();
-    this.flags = new FlagSaver(e);
+    this.flags = new FlagSaver(e, homes);
     this.sse = new SseInstructions(this);
     this.bits = new BitInstructions(this, flags);
     this.strings = new StringInstructions(this);
@@ -73,6 +74,15 @@ final class TraceTranslator {
 
   Emitter emitter() {
     return e;
+  }
+
+  Homes homes() {
+    return homes;
+  }
+
+  /** The host register that holds one of the guest here, or -1 if it is in {@link State}. */
+  int home(int guest) {
+    return homes.of(guest);
   }
 
   /**
@@ -88,6 +98,7 @@ final class TraceTranslator {
     loop = trace.loop;
     secondRound = new SecondRound(this, trace, plain);
     translation = new Translation(List.copyOf(trace.blocks), total);
+    homes.use(Host.HOME);
     e.begin(address);
     translation.entry = address;
     saved = true;
@@ -114,6 +125,7 @@ final class TraceTranslator {
       end(last);
     }
     for (Stub stub : stubs) {
+      homes.use(stub.homes);
       if (stub.exit) {
         emitExit(stub);
       } else if (stub.detour != null) {
@@ -255,6 +267,7 @@ final class TraceTranslator {
     Stub stub = new Stub();
     stub.step = step;
     stub.index = index;
+    stub.homes = homes.now();
     stub.saved = saved;
     stub.again = again;
     stub.setter = setter;
@@ -419,8 +432,8 @@ final class TraceTranslator {
 
   /** Puts the offset of the memory operand into {@link Host#A} or, where it is one step, {@code into}. */
   void offset(Instruction i, int into) {
-    int base = i.base == Instruction.NO_REGISTER ? -1 : HOME[i.base];
-    int scaled = i.index == Instruction.NO_REGISTER ? -1 : HOME[i.index];
+    int base = i.base == Instruction.NO_REGISTER ? -1 : home(i.base);
+    int scaled = i.index == Instruction.NO_REGISTER ? -1 : home(i.index);
     if (i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER) {
       e.constant(into, i.ea);
       return;
@@ -590,16 +603,18 @@ final class TraceTranslator {
     site.loop = secondRound.reliesOnAddresses(stub.index);
     // What is kept of an instruction is not had from the interpreter.
     site.finish = stub.step.keep || site.loop;
+    secondRound.leaveHomes();
     leave(owner.add(site));
     emitRetry(stub, site);
     if (site.finish || stub.index == total - 1 && endsTrace(stub.step)) {
       return;
     }
-    if (!stub.sse && !stub.resumeLoadsFlags) {
+    if (!stub.sse && !stub.resumeLoadsFlags && homes.now() == Host.HOME) {
       site.resume = e.address(stub.resume);
       return;
     }
     site.resume = e.address(e.position());
+    secondRound.enterHomes();
     if (stub.sse) {
       sse.takeSse();
     }
@@ -627,12 +642,15 @@ final class TraceTranslator {
     }
     site.access = stub.access == READ ? Mmu.READ : stub.access == WRITE ? Mmu.WRITE : Mmu.FETCH;
     site.size = stub.size;
-    if (!stub.retrySse) {
+    if (!stub.retrySse && homes.now() == Host.HOME) {
       site.retry = e.address(stub.retry);
       return;
     }
     site.retry = e.address(e.position());
-    sse.takeSse();
+    secondRound.enterHomes();
+    if (stub.retrySse) {
+      sse.takeSse();
+    }
     e.jumpTo(e.address(stub.retry));
   }
 
@@ -656,7 +674,7 @@ final class TraceTranslator {
     site.target = stub.target;
     site.index = stub.betweenRounds ? loop : 0;
     int patch = stub.jumps.getFirst();
-    if (!stub.saved || stub.refund != 0) {
+    if (!stub.saved || stub.refund != 0 || homes.now() != Host.HOME) {
       stub.jumps.forEach(e::bindHere);
       if (!stub.saved) {
         saveFlags(stub.host, stub.again, stub.setter);
@@ -664,6 +682,7 @@ final class TraceTranslator {
       if (stub.refund != 0) {
         e.memoryImmediate32(Emitter.ADD, STATE, State.BUDGET, stub.refund);
       }
+      secondRound.leaveHomes();
       patch = e.jump();
     }
     e.bindHere(patch);
