@@ -140,11 +140,18 @@ final class Emitter {
 
   /** lea reg, [base + index << shift + displacement]; base or index may be absent (-1). */
   void lea(int reg, int base, int index, int shift, int displacement) {
+    lea(8, reg, base, index, shift, displacement);
+  }
+
+  /**
+   * @param wide 8 for 64 bits, 0 for 32
+   */
+  void lea(int wide, int reg, int base, int index, int shift, int displacement) {
     if (index < 0 && base >= 0) {
-      withMemory(0, 8, MAP_ONE, 0x8d, reg, base, displacement);
+      withMemory(0, wide, MAP_ONE, 0x8d, reg, base, displacement);
       return;
     }
-    u8(0x48 | reg >> 3 << 2 | (index < 0 ? 0 : index >> 3 << 1) | (base < 0 ? 0 : base >> 3));
+    u8(0x40 | wide | reg >> 3 << 2 | (index < 0 ? 0 : index >> 3 << 1) | (base < 0 ? 0 : base >> 3));
     u8(0x8d);
     int low = base < 0 ? 5 : base & 7;
     int mod = base < 0 ? 0 : displacement == 0 && low != 5 ? 0 : displacement == (byte) displacement ? 1 : 2;

@@ -20,10 +20,26 @@ final class IntegerInstructions {
   private final Emitter e;
   private final BitInstructions bits;
 
+  /** The register of the guest that is in {@link Host#A}, too, as long as the code is no longer than when that was so; or -1. */
+  private int held = -1;
+
+  private int heldAt;
+
   IntegerInstructions(TraceTranslator t, BitInstructions bits) {
     this.t = t;
     this.e = t.emitter();
     this.bits = bits;
+  }
+
+  /** Forgets what was in {@link Host#A}: another way leads here. */
+  void forgetHeld() {
+    held = -1;
+  }
+
+  /** A register of the guest, which the state has, is in {@link Host#A}. */
+  private void hold(int guest) {
+    held = guest;
+    heldAt = e.position();
   }
 
   void reencode(Step step) {
@@ -92,6 +108,7 @@ final class IntegerInstructions {
     int rex = i.width == 8 ? 8 : 0;
     int map = i.encoding.map;
     int opcode = i.encoding.opcode + (i.encoding.condition ? i.condition : 0);
+    int inA = heldAt == e.position() ? held : -1;
     int result = -1;
     int storeRm = -1;
     int storeReg = -1;
@@ -100,7 +117,9 @@ final class IntegerInstructions {
       int guest = i.reg(rule.reg);
       boolean writes = writes(rule, rule.reg) && write;
       reg = t.home(guest);
-      if (reg < 0) {
+      if (reg < 0 && guest == inA && !writes && !needsA(i, rule, inA)) {
+        reg = A;
+      } else if (reg < 0) {
         reg = B;
         if (!writes || rule.reg != 0 || rule.reads0 || i.width < 4) {
           e.load(B, STATE, TraceTranslator.register(guest));
@@ -149,16 +168,17 @@ final class IntegerInstructions {
       }
       if (rm >= 0) {
         e.withRegister(prefix, rex, map, opcode, reg, rm);
-      } else if (!writes && rule.effect != FlagEffect.BIT) {
+      } else if (!writes && rule.effect != FlagEffect.BIT && guest != inA) {
         e.withMemory(prefix, rex, map, opcode, reg, STATE, TraceTranslator.register(guest));
       } else {
         // For BT a register as the bit's number would reach beyond memory.
         rm = A;
-        if (rule.rm != 0 || rule.reads0 || i.width < 4) {
+        if (guest != inA && (rule.rm != 0 || rule.reads0 || i.width < 4)) {
           e.load(A, STATE, TraceTranslator.register(guest));
         }
         e.withRegister(prefix, rex, map, opcode, reg, A);
         storeRm = writes ? guest : -1;
+        inA = guest;
       }
       if (rule.rm == 0) {
         result = rm;
@@ -169,12 +189,22 @@ final class IntegerInstructions {
     }
     if (storeReg >= 0) {
       e.store(STATE, TraceTranslator.register(storeReg), B);
+      inA = inA == storeReg ? -1 : inA;
     }
     if (storeRm >= 0) {
       // Last: XADD of a register with itself leaves the sum.
       e.store(STATE, TraceTranslator.register(storeRm), A);
+      inA = storeRm;
+    }
+    if (!memory) {
+      hold(inA);
     }
     return result;
+  }
+
+  /** Whether the operand in r/m goes through {@link Host#A} and is not the register of the guest that is there. */
+  private boolean needsA(Instruction i, Rule rule, int inA) {
+    return rule.rm >= 0 && i.reg(rule.rm) != inA && t.home(i.reg(rule.rm)) < 0;
   }
 
   private static boolean writes(Rule rule, int operand) {
@@ -193,22 +223,10 @@ final class IntegerInstructions {
 
   void lea(Instruction i) {
     int to = t.home(i.reg0);
-    int base = i.base == Instruction.NO_REGISTER ? -1 : t.home(i.base);
-    int scaled = i.index == Instruction.NO_REGISTER ? -1 : t.home(i.index);
-    boolean direct = to >= 0 && i.width == 8 && (i.base == Instruction.NO_REGISTER || base >= 0)
-        && (i.index == Instruction.NO_REGISTER || scaled >= 0);
-    if (direct) {
-      t.offset(i, to);
-      return;
-    }
-    t.offset(i, A);
-    if (i.width == 4) {
-      e.move32(to < 0 ? A : to, A);
-    } else if (to >= 0) {
-      e.move(to, A);
-    }
+    t.offset(i, i.width == 8 ? 8 : 0, to < 0 ? A : to);
     if (to < 0) {
       e.store(STATE, TraceTranslator.register(i.reg0), A);
+      hold(i.reg0);
     }
   }
 

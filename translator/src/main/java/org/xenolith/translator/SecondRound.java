@@ -57,7 +57,7 @@ final class SecondRound {
     } else if (!t.again()) {
       t.saveFlags();
     }
-    t.hostFlagsLost();
+    t.waysMeet();
     saved = t.saved();
     again = t.again();
     setter = t.setter();

@@ -106,6 +106,7 @@ final class TraceTranslator {
     host = 0;
     setter = null;
     sse.begin();
+    integers.forgetHeld();
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
     Stub notNow = new Stub();
     notNow.jumps.add(e.jump(JS));
@@ -124,6 +125,7 @@ final class TraceTranslator {
     } else {
       end(last);
     }
+    integers.forgetHeld();
     for (Stub stub : stubs) {
       homes.use(stub.homes);
       if (stub.exit) {
@@ -290,6 +292,12 @@ final class TraceTranslator {
     return setter;
   }
 
+  /** Another way leads to the code that comes next. */
+  void waysMeet() {
+    host = 0;
+    integers.forgetHeld();
+  }
+
   void keepOperands(Instruction i) {
     integers.keepOperands(i);
   }
@@ -430,12 +438,17 @@ final class TraceTranslator {
     return i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER && i.segment < Instruction.FS;
   }
 
-  /** Puts the offset of the memory operand into {@link Host#A} or, where it is one step, {@code into}. */
-  void offset(Instruction i, int into) {
+  /**
+   * Puts the offset of the memory operand into a register that may be {@link Host#A}, which is changed in any case, and so may be {@link
+   * Host#B}.
+   *
+   * @param wide 8, or 0 for the lower half, zero-extended
+   */
+  void offset(Instruction i, int wide, int into) {
     int base = i.base == Instruction.NO_REGISTER ? -1 : home(i.base);
     int scaled = i.index == Instruction.NO_REGISTER ? -1 : home(i.index);
     if (i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER) {
-      e.constant(into, i.ea);
+      e.constant(into, wide == 0 ? i.ea & 0xffff_ffffL : i.ea);
       return;
     }
     if (i.base != Instruction.NO_REGISTER && base < 0) {
@@ -446,10 +459,12 @@ final class TraceTranslator {
       scaled = B;
       e.load(B, STATE, register(i.index));
     }
-    if (scaled < 0 && i.ea == 0) {
-      e.move(into, base);
+    if (scaled >= 0 || i.ea != 0) {
+      e.lea(wide, into, base, scaled, i.shift, (int) i.ea);
+    } else if (wide == 0) {
+      e.move32(into, base);
     } else {
-      e.lea(into, base, scaled, i.shift, (int) i.ea);
+      e.move(into, base);
     }
   }
 
@@ -475,7 +490,7 @@ final class TraceTranslator {
 
   /** Puts the linear address of the memory operand into {@link Host#A}. */
   void linearAddress(Instruction i) {
-    offset(i, A);
+    offset(i, 8, A);
     if (i.segment >= Instruction.FS) {
       e.arithmeticMemory(Emitter.ADD, A, STATE, i.segment == Instruction.FS ? State.FS : State.GS);
     }
