@@ -47,7 +47,8 @@ public class TranslateBenchmark {
       first = block.va == Guest.CODE ? block : first;
       return engine.run(cpu, block, until);
     };
-    guest.run(10_000);
+    // Not so often that it is taken for a loop of many rounds, which is in its trace twice.
+    guest.run(8L * INSTRUCTIONS);
     int length = guest.translator.translate(first).instructions;
     if (length != INSTRUCTIONS) {
       throw new IllegalStateException("the trace has " + length + " instructions");
