@@ -66,6 +66,28 @@ final class Emitter {
     }
   }
 
+  /** Goes on at a multiple of a power of two, by instructions that do nothing. */
+  void alignByNops(int to) {
+    int bytes = (int) -(base + position) & to - 1;
+    while (bytes > 0) {
+      int length = Math.min(bytes, 8);
+      // nop [rax + rax + d32], or nop behind prefixes.
+      if (length == 8) {
+        u8(0x0f);
+        u8(0x1f);
+        u8(0x84);
+        u8(0);
+        u32(0);
+      } else {
+        for (int n = 1; n < length; n++) {
+          u8(0x66);
+        }
+        u8(0x90);
+      }
+      bytes -= length;
+    }
+  }
+
   // ---- The general form ----
 
   /**

@@ -12,6 +12,8 @@ import org.xenolith.isa.OperandKind;
  * alone, since its operands are still there ({@link Repeat}): that costs nothing until it is needed. Where neither holds its operands are
  * kept ({@link Step#keep}) if only a place where machine code may be left will want the flags; else the flags are saved in {@link
  * State#FLAGS} at once ({@link Step#save}).
+ *
+ * <p>INC and DEC leave CF as it was. Before them it is put into the state; their other flags can be had from their result.
  */
 final class FlagPlan {
   private FlagPlan() {}
@@ -30,7 +32,7 @@ final class FlagPlan {
       FlagEffect effect = step.rule.effect;
       step.reads = step.rule.reads(step.instruction);
       if (effect == FlagEffect.STEP && step.flagsWanted()) {
-        // It merges its flags with a CF that was there before.
+        // Its flags go with a CF that was there before.
         step.reads |= live & ~effect.changes;
       }
       live = live & ~effect.kills | step.reads;
@@ -45,6 +47,9 @@ final class FlagPlan {
         // It is to be as in the first round, which has looked into this one.
         step.save = steps.get(n - loop).save;
         step.keep = steps.get(n - loop).keep;
+      } else if (step.rule.effect == FlagEffect.STEP) {
+        step.save = step.flagsWanted() && mustSave(steps, n, loop);
+        step.keep = step.flagsWanted() && !resultLasts(steps, n);
       } else if (step.rule.action == Action.DOUBLE_SHIFT) {
         // Only what is kept tells its flags.
         step.keep = step.flagsWanted() && step.countIsNumber();
@@ -67,7 +72,7 @@ final class FlagPlan {
     }
     // The flags that the host has right now; whether all could be had from the host, or by running the setter again.
     boolean host = true;
-    boolean again = Repeat.possible(setter) && Repeat.survives(setter, setter.instruction, setter.rule);
+    boolean again = effect == FlagEffect.STEP || Repeat.possible(setter) && Repeat.survives(setter, setter.instruction, setter.rule);
     int pending = setter.liveAfter;
     for (int n = from + 1; n < steps.size(); n++) {
       Step step = steps.get(n);
@@ -86,6 +91,10 @@ final class FlagPlan {
         host = false;
       }
       if ((step.reads & pending) != 0) {
+        if (step.rule.effect == FlagEffect.STEP) {
+          // CF goes to the state, and it answers for the others from here on.
+          return !host && !again;
+        }
         if (step.instruction.hasMemory() && step.rule.action == Action.REENCODE) {
           // They are wanted in the host while the registers for running the setter again are in use.
           return true;
@@ -106,7 +115,7 @@ final class FlagPlan {
       if (change.changes != 0 || clobbers(step) || step.rule.action == Action.DOUBLE_SHIFT) {
         host = false;
       }
-      if (again && !Repeat.survives(setter, step.instruction, step.rule)) {
+      if (again && effect != FlagEffect.STEP && !Repeat.survives(setter, step.instruction, step.rule)) {
         again = false;
       }
       if (step.rule.action == Action.JCC && !host && !again) {
@@ -116,6 +125,25 @@ final class FlagPlan {
     return !host && !again;
   }
 
+  /** Whether the result of an INC or DEC stays in its register for as long as its flags are of use. */
+  private static boolean resultLasts(List<Step> steps, int from) {
+    Step setter = steps.get(from);
+    if (setter.instruction.hasMemory()) {
+      return false;
+    }
+    for (int n = from + 1; n < steps.size(); n++) {
+      Step step = steps.get(n);
+      boolean saves = step.rule.action == Action.INTERPRET || step.flagsWanted() && step.rule.effect.changes != 0;
+      if (saves || step.rule.effect.kills == Flags.ALL) {
+        return true;
+      }
+      if (!Repeat.survives(setter, step.instruction, step.rule)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Whether nobody on the trace's way wants flags that are not in the host, and others replace them before its end. */
   private static boolean keepPays(List<Step> steps, int from) {
     Step setter = steps.get(from);
@@ -123,6 +151,9 @@ final class FlagPlan {
     for (int n = from + 1; n < steps.size(); n++) {
       Step step = steps.get(n);
       int reads = step.reads & pending;
+      if (reads != 0 && step.rule.effect == FlagEffect.STEP) {
+        return true;
+      }
       if (reads != 0 && ((reads & ~setter.rule.effect.exact) != 0 || step.instruction.hasMemory())) {
         return false;
       }
@@ -172,8 +203,9 @@ final class FlagPlan {
       return switch (i.mnemonic) {
         case CMP, TEST -> !i.hasMemory();
         case AND, OR, XOR -> i.kind0 == OperandKind.GPR;
-        case ADD, SUB -> i.width >= 4 && i.kind0 == OperandKind.GPR
+        case ADD, SUB -> i.kind0 == OperandKind.GPR
             && (i.kind1 == OperandKind.IMM || i.kind1 == OperandKind.GPR && i.reg1 != i.reg0);
+        case INC, DEC -> !i.hasMemory();
         default -> false;
       };
     }

@@ -145,6 +145,11 @@ final class FlagSaver {
     e.u8(0);
   }
 
+  /** Puts the host's CF where the saved one is; the other saved flags are lost, the host's stay. */
+  void carryToState() {
+    e.withMemory(0, 0, Emitter.MAP_0F, 0x92, 0, STATE, State.FLAGS + 1);
+  }
+
   /** Changes the saved ZF to the host's; the host's flags are lost. */
   void saveZero() {
     e.withMemory(0, 0, Emitter.MAP_0F, 0x94, 0, STATE, State.SCRATCH);
@@ -173,21 +178,39 @@ final class FlagSaver {
   /** Runs the setter of flags once more for its flags alone; uses {@link Host#A}. */
   void repeat(Step setter) {
     Instruction i = setter.instruction;
-    int wide = i.width == 8 ? 8 : 0;
     switch (i.mnemonic) {
       case AND, OR, XOR -> testWithItself(i);
       case ADD -> {
         loadTo(A, i.reg0);
-        operate(Emitter.SUB, wide, i);
-        operate(Emitter.ADD, wide, i);
+        operate(Emitter.SUB, i);
+        operate(Emitter.ADD, i);
       }
       case SUB -> {
         loadTo(A, i.reg0);
-        operate(Emitter.ADD, wide, i);
-        operate(Emitter.SUB, wide, i);
+        operate(Emitter.ADD, i);
+        operate(Emitter.SUB, i);
       }
       default -> throw new IllegalStateException("flags of " + i);
     }
+  }
+
+  /** Runs an INC or DEC once more for its flags alone, with the CF that is in the state; uses {@link Host#A}. */
+  void repeatStep(Step setter) {
+    Instruction i = setter.instruction;
+    if (setter.keep) {
+      e.load(A, STATE, State.KEPT);
+    } else {
+      loadTo(A, i.reg0);
+    }
+    if (i.kind0 == OperandKind.GPR_HIGH_BYTE) {
+      e.shift32(5, A, 8);
+    }
+    boolean up = i.mnemonic == Mnemonic.INC;
+    e.lea(A, A, -1, 0, up ? -1 : 1);
+    // bt dword [flags], 8
+    e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.FLAGS);
+    e.u8(8);
+    e.withRegister(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.width == 1 ? 0xfe : 0xff, up ? 0 : 1, A);
   }
 
   /** Runs the setter of flags, what it needs being kept, once more for its flags alone; its result is in {@link Host#A}. */
@@ -221,7 +244,13 @@ final class FlagSaver {
       e.withMemory(prefix, rex, Emitter.MAP_ONE, operation << 3 | 2 | wide, A, STATE, State.KEPT2);
       return;
     }
-    e.withRegister(prefix, rex, Emitter.MAP_ONE, 0x80 | wide, operation, A);
+    immediate(operation, i);
+  }
+
+  /** Arithmetic with a number on {@link Host#A}. */
+  private void immediate(int operation, Instruction i) {
+    int prefix = i.width == 2 ? 0x66 : 0;
+    e.withRegister(prefix, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.width == 1 ? 0x80 : 0x81, operation, A);
     switch (i.width) {
       case 1 -> e.u8((int) i.imm);
       case 2 -> e.u16((int) i.imm);
@@ -243,13 +272,16 @@ final class FlagSaver {
     e.withRegister(i.width == 2 ? 0x66 : 0, rex, Emitter.MAP_ONE, i.width == 1 ? 0x84 : 0x85, register, register);
   }
 
-  private void operate(int operation, int wide, Instruction i) {
+  private void operate(int operation, Instruction i) {
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : i.width == 1 ? 0x40 : 0;
+    int wide = i.width == 1 ? 0 : 1;
     if (i.kind1 == OperandKind.IMM) {
-      e.arithmeticImmediate(operation, wide, A, (int) i.imm);
+      immediate(operation, i);
     } else if (homes.of(i.reg1) >= 0) {
-      e.withRegister(0, wide, Emitter.MAP_ONE, operation << 3 | 3, A, homes.of(i.reg1));
+      e.withRegister(prefix, rex, Emitter.MAP_ONE, operation << 3 | 2 | wide, A, homes.of(i.reg1));
     } else {
-      e.withMemory(0, wide, Emitter.MAP_ONE, operation << 3 | 3, A, STATE, State.REGISTERS + 8 * i.reg1);
+      e.withMemory(prefix, rex, Emitter.MAP_ONE, operation << 3 | 2 | wide, A, STATE, State.REGISTERS + 8 * i.reg1);
     }
   }
 

@@ -54,18 +54,22 @@ final class IntegerInstructions {
       bits.shiftMemory(step);
       return;
     }
+    boolean oneStep = rule.effect == FlagEffect.STEP;
+    if (oneStep && step.reads != 0) {
+      t.carryToState();
+    }
     if (memory) {
       t.operandAddress(step, memorySize(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
     }
-    if (step.reads != 0) {
+    if (!oneStep && step.reads != 0) {
       t.needInHost(step.reads, B, memory);
     }
-    boolean logic = rule.effect == FlagEffect.LOGIC && rule.writes0;
-    if (step.keep && !logic) {
+    boolean keepsResult = oneStep || rule.effect == FlagEffect.LOGIC && rule.writes0;
+    if (step.keep && !keepsResult) {
       keepOperands(i);
     }
     int result = emit(step, memory, true);
-    if (step.keep && logic) {
+    if (step.keep && keepsResult) {
       keep(i, 0, State.KEPT);
     }
     t.flagsSet(step, result);

@@ -68,6 +68,7 @@ final class SecondRound {
       t.homes().use(registers.homes());
       enterHomes();
     }
+    e.alignByNops(64);
     code = e.position();
   }
 

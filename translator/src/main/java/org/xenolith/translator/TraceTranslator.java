@@ -250,7 +250,7 @@ final class TraceTranslator {
   Stub exitStub(long target, int refund) {
     Stub stub = stub(steps.getLast());
     stub.exit = true;
-    stub.host = host != 0;
+    stub.host = hostHasFlags();
     stub.target = target;
     stub.refund = refund;
     return stub;
@@ -307,11 +307,31 @@ final class TraceTranslator {
     if (saved) {
       return;
     }
-    saveFlags(host != 0, again, setter);
+    saveFlags(hostHasFlags(), again, setter);
     if (setter.rule.effect != FlagEffect.ARITHMETIC && setter.rule.effect != FlagEffect.STEP) {
       host = 0;
     }
     saved = true;
+  }
+
+  /** Whether the host has what is saved of the flags that {@link #setter} and those before it have set. */
+  private boolean hostHasFlags() {
+    return setter != null && setter.rule.effect == FlagEffect.STEP ? (host & Encoding.CF) != 0 : host != 0;
+  }
+
+  /** Sees to it that CF is in the state, for an instruction that sets all flags but that. */
+  void carryToState() {
+    if (saved || setter.rule.effect == FlagEffect.STEP) {
+      return;
+    }
+    if ((host & Encoding.CF) == 0) {
+      if (!again) {
+        throw new IllegalStateException("the CF of " + setter.instruction + " is lost");
+      }
+      repeat(setter);
+      host = setter.rule.effect.exact;
+    }
+    flags.carryToState();
   }
 
   void saveFlags(boolean inHost, boolean repeatable, Step from) {
@@ -334,6 +354,10 @@ final class TraceTranslator {
   }
 
   private void repeat(Step from) {
+    if (from.rule.effect == FlagEffect.STEP) {
+      flags.repeatStep(from);
+      return;
+    }
     if (from.keep) {
       flags.repeatKept(from);
       return;
@@ -349,9 +373,10 @@ final class TraceTranslator {
     if ((wanted & ~host) == 0) {
       return;
     }
-    if (again && !addressInA && (wanted & ~setter.rule.effect.exact) == 0) {
+    boolean step = again && setter.rule.effect == FlagEffect.STEP;
+    if (again && !addressInA && (step || (wanted & ~setter.rule.effect.exact) == 0)) {
       repeat(setter);
-      host = setter.rule.effect.exact;
+      host = step ? Flags.ALL : setter.rule.effect.exact;
     } else if (saved) {
       flags.load(temporary);
       host = Flags.ALL;

@@ -152,6 +152,11 @@ class RandomProgramsTest {
         String[] system = {"0f31", "0f01f9", "fb", "fa", "0f01f8"};
         out.writeBytes(HexFormat.of().parseHex(system[random.nextInt(privileged ? 5 : 2)]));
       }
+      if (random.nextInt(16) == 0) {
+        // inc ah, dec ah, inc ch, dec dh: the forms have no high bytes.
+        String[] steps = {"fec4", "fecc", "fec5", "fece"};
+        out.writeBytes(HexFormat.of().parseHex(steps[random.nextInt(4)]));
+      }
       if (random.nextInt(6) == 0) {
         // A conditional jump over a NOP of two bytes.
         out.writeBytes(new byte[] {(byte) (0x70 | random.nextInt(16)), 2, 0x66, (byte) 0x90});
