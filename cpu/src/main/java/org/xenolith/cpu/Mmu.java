@@ -214,6 +214,11 @@ public final class Mmu {
     return changes;
   }
 
+  /** For an {@link Engine}: as long as this and {@link #changes} stay, so do all entries but for those of pages that get code. */
+  public long replacedEntries() {
+    return current.replaced;
+  }
+
   /** Forgets all translations of every root. */
   public void flushAll() {
     changes++;

@@ -28,6 +28,9 @@ final class TlbSet {
 
   private boolean anyLocal, anyGlobal;
 
+  /** Entries that had to give way to those of other pages. */
+  long replaced;
+
   /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
   private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
 
@@ -118,6 +121,10 @@ final class TlbSet {
     int offset = (int) (table - read) + index(va);
     int word = offset >>> 10;
     long bit = 1L << (offset >>> 4);
+    long tag = Host.getLong(read + offset);
+    if (tag != (va & PAGE) && tag != empty(offset % TABLE)) {
+      replaced++;
+    }
     if (isGlobal) {
       global[word] |= bit;
       local[word] &= ~bit;

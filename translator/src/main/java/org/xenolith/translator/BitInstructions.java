@@ -21,13 +21,13 @@ final class BitInstructions {
     this.flags = flags;
   }
 
-  /** Loads memory at {@link Host#A} into {@link Host#B}, zero-extended. */
+  /** Loads the operand in memory, see {@link TraceTranslator#at}, into {@link Host#B}, zero-extended. */
   void loadOperand(int width) {
     switch (width) {
-      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, 0);
-      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, 0);
-      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, 0);
-      default -> e.load(B, A, 0);
+      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, t.at());
+      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, t.at());
+      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, t.at());
+      default -> e.load(B, A, t.at());
     }
   }
 

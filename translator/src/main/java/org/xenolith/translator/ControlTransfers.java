@@ -18,9 +18,11 @@ import org.xenolith.isa.OperandKind;
 final class ControlTransfers {
   private final TraceTranslator t;
   private final Emitter e;
+  private final StackInstructions stack;
 
-  ControlTransfers(TraceTranslator t) {
+  ControlTransfers(TraceTranslator t, StackInstructions stack) {
     this.t = t;
+    this.stack = stack;
     this.e = t.emitter();
   }
 
@@ -45,15 +47,13 @@ final class ControlTransfers {
 
   private void pushReturn(Step step) {
     long next = step.block.next;
-    t.mayRetryHere();
-    e.lea(A, SP, -1, 0, -8);
-    t.check(step, 8, WRITE);
+    stack.address(step);
     if (next == (int) next) {
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, 0);
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, t.at());
       e.u32((int) next);
     } else {
       e.constant(B, next);
-      e.store(A, 0, B);
+      e.store(A, t.at(), B);
     }
     e.lea(SP, SP, -1, 0, -8);
   }
@@ -91,10 +91,8 @@ final class ControlTransfers {
   void ret(Step step) {
     Instruction i = step.instruction;
     t.saveFlags();
-    t.mayRetryHere();
-    e.move(A, SP);
-    t.check(step, 8, READ);
-    e.load(A, A, 0);
+    stack.address(step);
+    e.load(A, A, t.at());
     lookUp(step);
     e.lea(SP, SP, -1, 0, 8 + (i.kind0 == OperandKind.IMM ? (int) i.imm & 0xffff : 0));
     e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);

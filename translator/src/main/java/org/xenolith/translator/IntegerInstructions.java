@@ -59,7 +59,7 @@ final class IntegerInstructions {
       t.carryToState();
     }
     if (memory) {
-      t.operandAddress(step, memorySize(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
+      t.operandAddress(step, Windows.size(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
     }
     if (!oneStep && step.reads != 0) {
       t.needInHost(step.reads, B, memory);
@@ -73,10 +73,6 @@ final class IntegerInstructions {
       keep(i, 0, State.KEPT);
     }
     t.flagsSet(step, result);
-  }
-
-  private static int memorySize(Instruction i) {
-    return i.memoryWidth != 0 ? i.memoryWidth : i.width;
   }
 
   void keepOperands(Instruction i) {
@@ -160,7 +156,7 @@ final class IntegerInstructions {
       e.plain(prefix, rex, map, opcode);
       result = Host.RAX;
     } else if (memory) {
-      e.withMemory(prefix, rex, map, opcode, reg, A, 0);
+      e.withMemory(prefix, rex, map, opcode, reg, A, t.at());
     } else {
       int guest = i.reg(rule.rm);
       int rm = t.home(guest);

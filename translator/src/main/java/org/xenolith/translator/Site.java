@@ -50,6 +50,9 @@ final class Site {
   /** For an instruction: that it is in the second round of a loop that relies on {@link LoopAddresses}. */
   boolean loop;
 
+  /** For an instruction: that it looks for a window, see {@link Windows}; that one was found before which is of use in it or behind it. */
+  boolean window, reliesOnWindows;
+
   /** For an instruction: that it is not translated. */
   boolean interpreted;
 

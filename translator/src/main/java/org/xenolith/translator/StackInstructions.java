@@ -22,20 +22,33 @@ final class StackInstructions {
     this.e = t.emitter();
   }
 
+  /** Puts a host address that the place on the stack is {@link TraceTranslator#at} behind into {@link Host#A}, or leaves. */
+  void address(Step step) {
+    if (t.window(step, true)) {
+      return;
+    }
+    t.mayRetryHere();
+    switch (step.rule.action) {
+      case POP, RET -> e.move(A, SP);
+      case LEAVE -> e.move(A, HOME[Cpu.RBP]);
+      default -> e.lea(A, SP, -1, 0, -8);
+    }
+    boolean reads = step.rule.action == Action.POP || step.rule.action == Action.RET || step.rule.action == Action.LEAVE;
+    t.check(step, 8, reads ? READ : WRITE);
+  }
+
   void push(Step step) {
     Instruction i = step.instruction;
     if (i.hasMemory()) {
       t.operandAddress(step, 8, READ);
-      e.load(B, A, 0);
+      e.load(B, A, t.at());
       e.store(STATE, State.SCRATCH, B);
       pushScratch(step);
       return;
     }
-    t.mayRetryHere();
-    e.lea(A, SP, -1, 0, -8);
-    t.check(step, 8, WRITE);
+    address(step);
     if (i.kind0 == OperandKind.IMM) {
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, 0);
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, t.at());
       e.u32((int) i.imm);
     } else {
       storeRegister(i.reg0);
@@ -49,29 +62,25 @@ final class StackInstructions {
       register = B;
       e.load(B, STATE, TraceTranslator.register(guest));
     }
-    e.store(A, 0, register);
+    e.store(A, t.at(), register);
   }
 
   void pop(Step step) {
     int guest = step.instruction.reg0;
-    t.mayRetryHere();
-    e.move(A, SP);
-    t.check(step, 8, READ);
+    address(step);
     e.lea(SP, SP, -1, 0, 8);
     if (t.home(guest) >= 0) {
-      e.load(t.home(guest), A, 0);
+      e.load(t.home(guest), A, t.at());
     } else {
-      e.load(B, A, 0);
+      e.load(B, A, t.at());
       e.store(STATE, TraceTranslator.register(guest), B);
     }
   }
 
   void leaveInstruction(Step step) {
-    t.mayRetryHere();
-    e.move(A, HOME[Cpu.RBP]);
-    t.check(step, 8, READ);
+    address(step);
     e.lea(SP, HOME[Cpu.RBP], -1, 0, 8);
-    e.load(HOME[Cpu.RBP], A, 0);
+    e.load(HOME[Cpu.RBP], A, t.at());
   }
 
   void pushFlags(Step step) {
@@ -88,11 +97,9 @@ final class StackInstructions {
   }
 
   private void pushScratch(Step step) {
-    t.mayRetryHere();
-    e.lea(A, SP, -1, 0, -8);
-    t.check(step, 8, WRITE);
+    address(step);
     e.load(B, STATE, State.SCRATCH);
-    e.store(A, 0, B);
+    e.store(A, t.at(), B);
     e.lea(SP, SP, -1, 0, -8);
   }
 }

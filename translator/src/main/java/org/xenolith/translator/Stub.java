@@ -26,6 +26,9 @@ final class Stub {
   boolean retrySse;
   int access, size;
 
+  /** Whether it is that of a window, see {@link Windows}. */
+  boolean window;
+
   /** Whether that address is a number. */
   boolean constant;
 

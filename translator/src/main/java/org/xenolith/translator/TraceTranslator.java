@@ -57,6 +57,11 @@ final class TraceTranslator {
   private int host;
 
   private SecondRound secondRound;
+
+  /** Accesses that are near each other, or null. */
+  private Windows windows;
+
+  private int at;
   private int loop;
 
   TraceTranslator(Translator owner) {
@@ -69,7 +74,7 @@ final class TraceTranslator {
     this.stack = new StackInstructions(this);
     this.integers = new IntegerInstructions(this, bits);
     this.system = new SystemInstructions(this);
-    this.control = new ControlTransfers(this);
+    this.control = new ControlTransfers(this, stack);
   }
 
   Emitter emitter() {
@@ -88,7 +93,7 @@ final class TraceTranslator {
   /**
    * Emits a trace for an address; sites get their numbers from the {@link Translator}.
    *
-   * @param plain whether a loop is to do without {@link LoopAddresses}
+   * @param plain whether it is to do without {@link LoopAddresses} and {@link Windows}
    */
   Translation translate(Trace trace, long address, boolean plain) {
     steps = trace.steps;
@@ -97,6 +102,7 @@ final class TraceTranslator {
     total = steps.size();
     loop = trace.loop;
     secondRound = new SecondRound(this, trace, plain);
+    windows = plain || loop != 0 ? null : new Windows(steps);
     translation = new Translation(List.copyOf(trace.blocks), total);
     homes.use(Host.HOME);
     e.begin(address);
@@ -497,10 +503,50 @@ final class TraceTranslator {
     return State.REGISTERS + 8 * guest;
   }
 
-  /** Turns the memory operand into a host address in {@link Host#A}, or leaves. */
+  /** How far behind the host address in {@link Host#A} the operand is, in bytes. */
+  int at() {
+    return at;
+  }
+
+  /**
+   * Turns an access to memory into a host address that is {@link #at} before it, or leaves, if it is one of several in a window.
+   *
+   * @param stack whether it is the step's access to the stack, not that for its operand
+   * @return false if that is still to be done
+   */
+  boolean window(Step step, boolean stack) {
+    int access = Windows.access(index, stack);
+    int place = windows == null ? 0 : windows.place(access);
+    if (place == 0) {
+      return false;
+    }
+    mayRetryHere();
+    if (windows.isFirst(access)) {
+      int register = !stack ? step.instruction.base : step.rule.action == Action.LEAVE ? Cpu.RBP : Cpu.RSP;
+      int base = home(register);
+      if (base < 0) {
+        base = A;
+        e.load(A, STATE, register(register));
+      }
+      e.lea(A, base, -1, 0, windows.begin(access));
+      check(step, windows.bytes(access), windows.table(access));
+      stubs.getLast().window = true;
+      e.store(STATE, place, A);
+    } else {
+      e.load(A, STATE, place);
+    }
+    at = windows.offset(access);
+    return true;
+  }
+
+  /** Turns the memory operand into a host address that is {@link #at} before it in {@link Host#A}, or leaves. */
   void operandAddress(Step step, int size, int table) {
     Instruction i = step.instruction;
+    if (window(step, false)) {
+      return;
+    }
     mayRetryHere();
+    at = 0;
     if (secondRound.operandAddress(step, index, size, table)) {
       return;
     }
@@ -527,6 +573,7 @@ final class TraceTranslator {
     leaveIfOutside(step, size, table);
     addPage(table);
     host = 0;
+    at = 0;
   }
 
   /** Makes a host address of the distance in {@link Host#A} from the tag of the TLB entry at {@link Host#B}. */
@@ -642,7 +689,9 @@ final class TraceTranslator {
     site.index = stub.index;
     site.loop = secondRound.reliesOnAddresses(stub.index);
     // What is kept of an instruction is not had from the interpreter.
-    site.finish = stub.step.keep || site.loop;
+    site.finish = stub.step.keep || site.loop || stub.window;
+    site.window = stub.window;
+    site.reliesOnWindows = windows != null && windows.openAt(stub.index);
     secondRound.leaveHomes();
     leave(owner.add(site));
     emitRetry(stub, site);

@@ -77,6 +77,7 @@ final class TranslatedRun implements Engine {
     long code = entry;
     while (true) {
       Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
+      long replaced = cpu.mmu.replacedEntries();
       long again = afterFill(cpu, site);
       if (again != 0) {
         code = again;
@@ -109,7 +110,9 @@ final class TranslatedRun implements Engine {
         cpu.forgetUnfinished();
       }
       if (site.loop) {
-        translator.leftLoop(site.translation, state.loopRan(), state.loopImpatient());
+        translator.leftLoop(site.translation, state.loopRan(), state.loopImpatient(), start + done);
+      } else if (site.window) {
+        translator.missedWindow(site.translation, start + done);
       }
       long changes = cpu.mmu.changes();
       boolean sse = state.hasSse();
@@ -121,7 +124,8 @@ final class TranslatedRun implements Engine {
         return true;
       }
       boolean last = k + 1 == b.instructions.length;
-      boolean otherwise = cpu.mmu.changes() != changes || sse && !cpu.sseAvailable();
+      boolean windowLost = site.reliesOnWindows && cpu.mmu.replacedEntries() != replaced;
+      boolean otherwise = cpu.mmu.changes() != changes || windowLost || sse && !cpu.sseAvailable();
       if ((otherwise || site.finish) && !last) {
         // What is fetched next is looked up anew, but not before the interpreter would: at the end of the block.
         cpu.clock.now = start + done;
@@ -154,7 +158,9 @@ final class TranslatedRun implements Engine {
         return cpu.mmu.fillEntry(va, Mmu.FETCH) && translator.jumps().has(va, cpu.mmu.fetchPage(va)) ? site.retry : 0;
       }
       boolean onePage = (va & PAGE_OFFSET) + site.size <= GuestMemory.FRAME_SIZE;
-      return onePage && cpu.mmu.fillEntry(va, site.access) ? site.retry : 0;
+      long replaced = cpu.mmu.replacedEntries();
+      boolean filled = onePage && cpu.mmu.fillEntry(va, site.access);
+      return filled && !(site.reliesOnWindows && cpu.mmu.replacedEntries() != replaced) ? site.retry : 0;
     }
     Translation next = site.linked;
     if (next != null && next.valid && cpu.mmu.fillEntry(site.target, Mmu.FETCH)) {

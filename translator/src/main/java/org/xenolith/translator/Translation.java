@@ -20,8 +20,10 @@ final class Translation {
   /** How many of its instructions come before the first that the interpreter runs in any case. */
   int leading;
 
-  /** How often its second round was left soon after it had begun. */
+  /** How often it was left since a way to be faster came to nothing, and after how many instructions of the processor's that began. */
   int strikes;
+
+  long struck;
 
   /** Whether it uses the SSE registers. */
   boolean sse;

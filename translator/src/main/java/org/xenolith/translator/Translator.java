@@ -31,8 +31,11 @@ final class Translator {
   /** So often a block is interpreted before it is translated. */
   private static final int EARNED = 30;
 
-  /** A loop's second round that runs so many instructions was worth its beginning; after so many that were not it is given up. */
-  private static final int LONG_RUN = 2000, STRIKES = 100;
+  /** A loop's second round that runs so many instructions was worth its beginning. */
+  private static final int LONG_RUN = 2000;
+
+  /** So many vain attempts, within so many instructions of the processor's, and a trace is translated again in a plainer way. */
+  private static final int STRIKES = 100, STRIKES_WITHIN = 4_000_000;
 
   final int earned;
   private final MemorySegment memory;
@@ -51,8 +54,8 @@ final class Translator {
   private final long enterCode, leaveCode, loadSseCode;
   private final MemorySegment enter;
 
-  /** Blocks that begin loops which do not go well with {@link LoopAddresses}. */
-  private final Set<Block> plainLoops = Collections.newSetFromMap(new IdentityHashMap<>());
+  /** Blocks that begin traces which do not go well with {@link LoopAddresses} or {@link Windows}. */
+  private final Set<Block> plain = Collections.newSetFromMap(new IdentityHashMap<>());
 
   private final List<Translation> live = new ArrayList<>();
 
@@ -166,7 +169,7 @@ final class Translator {
     if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
       clear();
     }
-    Translation t = traces.translate(Trace.from(first, features), free, plainLoops.contains(first));
+    Translation t = traces.translate(Trace.from(first, features), free, plain.contains(first));
     place(traces.emitter());
     for (Block b : t.blocks) {
       b.translation = new Use(t, (Use) b.translation);
@@ -249,20 +252,33 @@ final class Translator {
    *
    * @param ran instructions
    * @param impatient whether its operands were in other pages too often
+   * @param now instructions that the processor has run
    */
-  void leftLoop(Translation t, int ran, boolean impatient) {
-    if (ran > LONG_RUN) {
-      return;
+  void leftLoop(Translation t, int ran, boolean impatient, long now) {
+    if (ran <= LONG_RUN) {
+      strike(t, impatient ? STRIKES : 1, now);
     }
-    t.strikes += impatient ? STRIKES : 1;
+  }
+
+  /** A window was not in one page that the TLB has. A trace in which that happens often is translated again, without {@link Windows}. */
+  void missedWindow(Translation t, long now) {
+    strike(t, 1, now);
+  }
+
+  private void strike(Translation t, int strikes, long now) {
+    if (now - t.struck > STRIKES_WITHIN) {
+      t.struck = now;
+      t.strikes = 0;
+    }
+    t.strikes += strikes;
     if (t.strikes >= STRIKES && t.valid) {
-      plainLoops.add(t.first());
+      plain.add(t.first());
       drop(t);
     }
   }
 
   private void dropped(Block b) {
-    plainLoops.remove(b);
+    plain.remove(b);
     for (Use use = (Use) b.translation; use != null; use = use.next) {
       if (use.translation.valid) {
         drop(use.translation);
@@ -300,7 +316,7 @@ final class Translator {
       }
     }
     live.clear();
-    plainLoops.clear();
+    plain.clear();
     jumps.clear();
     Arrays.fill(sites, 0, siteCount, null);
     siteCount = 0;

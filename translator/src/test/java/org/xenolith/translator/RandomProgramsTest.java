@@ -121,6 +121,21 @@ class RandomProgramsTest {
     }
   }
 
+  /** Some pushes and pops of registers that address no memory, with a move between now and then. */
+  private static void stack(ByteArrayOutputStream out, SplittableRandom random) {
+    int[] registers = {0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13};
+    for (int n = random.nextInt(2, 6); n > 0; n--) {
+      int register = registers[random.nextInt(registers.length)];
+      if (register >= 8) {
+        out.write(0x41);
+      }
+      out.write((random.nextBoolean() ? 0x50 : 0x58) | register & 7);
+      if (random.nextInt(4) == 0) {
+        out.writeBytes(new byte[] {(byte) 0x89, (byte) 0xc1}); // mov ecx, eax
+      }
+    }
+  }
+
   private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     // What addresses memory, the stack, and counts the loop is left alone, mostly.
@@ -151,6 +166,14 @@ class RandomProgramsTest {
         // rdtsc, rdtscp; sti, cli, swapgs
         String[] system = {"0f31", "0f01f9", "fb", "fa", "0f01f8"};
         out.writeBytes(HexFormat.of().parseHex(system[random.nextInt(privileged ? 5 : 2)]));
+      }
+      if (random.nextInt(5) == 0) {
+        stack(out, random);
+      }
+      if (random.nextInt(10) == 0) {
+        // add rbx, 16; sub rbp, 16; xchg rbx, rbp; lea r15, [r15-16]; sub rsp, 8; add rsp, 16
+        String[] moves = {"4883c310", "4883ed10", "4887dd", "4d8d7ff0", "4883ec08", "4883c410"};
+        out.writeBytes(HexFormat.of().parseHex(moves[random.nextInt(moves.length)]));
       }
       if (random.nextInt(16) == 0) {
         // inc ah, dec ah, inc ch, dec dh: the forms have no high bytes.

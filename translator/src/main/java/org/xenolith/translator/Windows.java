@@ -1,0 +1,214 @@
+package org.xenolith.translator;
+
+import java.util.Arrays;
+import java.util.List;
+import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Mmu;
+import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
+import org.xenolith.isa.OperandKind;
+
+/**
+ * Which accesses of a trace are near each other, since they go by the same register and it changes by numbers alone between them: several
+ * pushes, the fields of a structure. The first of them looks for all bytes that they reach, its window, in one entry of the TLB; the others
+ * find the window's host address in the state.
+ *
+ * <p>That is good as long as the entry is. Machine code that is left goes on behind only if no entry was lost.
+ */
+final class Windows {
+  /** So many windows a trace has at most. A window is so long at most, since one that crosses into another page is of no use. */
+  static final int MOST = LoopAddresses.MOST, MOST_BYTES = 192;
+
+  private final List<Step> steps;
+
+  /** By access, of which a step has two, its operand and that on the stack: its window, or -1; and where it is in it, in bytes. */
+  private final int[] windows, offsets;
+
+  /** By access: how far its register is behind the one that windows of the same register count from. */
+  private final int[] moved;
+
+  /** By window: its first and last access, how many there are, where it begins and ends, the TLB's table, its place if it is used. */
+  private int[] first = new int[8], last = new int[8], members = new int[8], low = new int[8], high = new int[8], table = new int[8];
+
+  private int[] place = new int[8];
+  private int count;
+
+  /** By register: how far it has moved since it was written otherwise, and its windows for reads and for writes, or -1. */
+  private final int[] distance = new int[16];
+
+  private final int[][] open = new int[2][16];
+
+  Windows(List<Step> steps) {
+    this.steps = steps;
+    windows = new int[2 * steps.size()];
+    offsets = new int[windows.length];
+    moved = new int[windows.length];
+    Arrays.fill(windows, -1);
+    Arrays.fill(open[0], -1);
+    Arrays.fill(open[1], -1);
+    for (int n = 0; n < steps.size(); n++) {
+      Step step = steps.get(n);
+      accesses(step, n);
+      move(step.instruction, step.rule);
+    }
+    int used = 0;
+    for (int w = 0; w < count; w++) {
+      place[w] = members[w] > 1 && used < MOST ? State.PAGES + 16 * used++ : 0;
+    }
+  }
+
+  private void accesses(Step step, int n) {
+    Instruction i = step.instruction;
+    if (takesOperand(step) && i.base != Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER && i.segment < Instruction.FS
+        && Math.abs(i.ea) < 1 << 20) {
+      boolean writes = step.rule.action != Action.PUSH && step.rule.rm == 0 && step.rule.writes0;
+      access(2 * n, i.base, (int) i.ea, size(i), writes);
+    }
+    switch (step.rule.action) {
+      case PUSH, PUSHF, CALL, CALL_INDIRECT -> access(2 * n + 1, Cpu.RSP, -8, 8, true);
+      case POP, RET -> access(2 * n + 1, Cpu.RSP, 0, 8, false);
+      case LEAVE -> access(2 * n + 1, Cpu.RBP, 0, 8, false);
+      default -> {}
+    }
+  }
+
+  /** Whether a step goes through {@link TraceTranslator#operandAddress} for an operand whose bytes {@link #size} tells. */
+  private static boolean takesOperand(Step step) {
+    if (!step.instruction.hasMemory()) {
+      return false;
+    }
+    return switch (step.rule.action) {
+      case REENCODE -> step.rule.effect == FlagEffect.NONE || step.rule.effect == FlagEffect.ARITHMETIC
+          || step.rule.effect == FlagEffect.LOGIC || step.rule.effect == FlagEffect.STEP;
+      case PUSH -> true;
+      default -> false;
+    };
+  }
+
+  static int size(Instruction i) {
+    return i.memoryWidth != 0 ? i.memoryWidth : i.width;
+  }
+
+  private void access(int access, int register, int displacement, int size, boolean writes) {
+    int from = distance[register] + displacement;
+    int to = from + size;
+    int w = open[writes ? 1 : 0][register];
+    if (w < 0 || Math.max(to, high[w]) - Math.min(from, low[w]) > MOST_BYTES) {
+      w = open(access, from, to, writes ? Mmu.TABLE_BYTES : 0);
+      open[writes ? 1 : 0][register] = w;
+    }
+    low[w] = Math.min(low[w], from);
+    high[w] = Math.max(high[w], to);
+    members[w]++;
+    last[w] = access;
+    windows[access] = w;
+    offsets[access] = from;
+    moved[access] = distance[register];
+  }
+
+  private int open(int access, int from, int to, int inTable) {
+    if (count == first.length) {
+      first = Arrays.copyOf(first, 2 * count);
+      last = Arrays.copyOf(last, 2 * count);
+      members = Arrays.copyOf(members, 2 * count);
+      low = Arrays.copyOf(low, 2 * count);
+      high = Arrays.copyOf(high, 2 * count);
+      table = Arrays.copyOf(table, 2 * count);
+      place = Arrays.copyOf(place, 2 * count);
+    }
+    first[count] = access;
+    low[count] = from;
+    high[count] = to;
+    table[count] = inTable;
+    return count++;
+  }
+
+  /** Follows the registers behind an instruction. */
+  private void move(Instruction i, Rule rule) {
+    switch (rule.action) {
+      case PUSH, PUSHF, CALL, CALL_INDIRECT -> distance[Cpu.RSP] -= 8;
+      case POP -> {
+        distance[Cpu.RSP] += 8;
+        forget(i.reg0);
+      }
+      case NOTHING, JCC, JMP, JMP_INDIRECT, RET -> {}
+      case LEA -> {
+        if (i.width == 8 && i.base == i.reg0 && i.index == Instruction.NO_REGISTER && small(i.ea)) {
+          distance[i.reg0] += (int) i.ea;
+        } else {
+          forget(i.reg0);
+        }
+      }
+      default -> {
+        boolean adds = rule.action == Action.REENCODE && i.width == 8 && i.kind0 == OperandKind.GPR && i.kind1 == OperandKind.IMM
+            && small(i.imm);
+        if (adds && i.mnemonic == Mnemonic.ADD) {
+          distance[i.reg0] += (int) i.imm;
+        } else if (adds && i.mnemonic == Mnemonic.SUB) {
+          distance[i.reg0] -= (int) i.imm;
+        } else {
+          for (int register = 0; register < 16; register++) {
+            if (Registers.writes(i, rule, register)) {
+              forget(register);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static boolean small(long distance) {
+    return Math.abs(distance) < 1 << 20;
+  }
+
+  private void forget(int register) {
+    distance[register] = 0;
+    open[0][register] = -1;
+    open[1][register] = -1;
+  }
+
+  // ---- What was found ----
+
+  /** The access of a step: its operand, or that on the stack. */
+  static int access(int index, boolean stack) {
+    return 2 * index + (stack ? 1 : 0);
+  }
+
+  /** The place in the state of an access's window, or 0 if it has none. */
+  int place(int access) {
+    return windows[access] < 0 ? 0 : place[windows[access]];
+  }
+
+  /** Whether an access is the first in its window. */
+  boolean isFirst(int access) {
+    return first[windows[access]] == access;
+  }
+
+  /** Where an access is in its window, in bytes. */
+  int offset(int access) {
+    return offsets[access] - low[windows[access]];
+  }
+
+  /** Where its window begins, from what its register holds there. */
+  int begin(int access) {
+    return low[windows[access]] - moved[access];
+  }
+
+  int bytes(int access) {
+    return high[windows[access]] - low[windows[access]];
+  }
+
+  int table(int access) {
+    return table[windows[access]];
+  }
+
+  /** Whether a window that was looked for before a step is of use in it or behind it. */
+  boolean openAt(int index) {
+    for (int w = 0; w < count; w++) {
+      if (place[w] != 0 && first[w] < 2 * index + 1 && last[w] >= 2 * index) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
