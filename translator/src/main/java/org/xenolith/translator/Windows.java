@@ -9,8 +9,8 @@ import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /**
- * Which accesses of a trace are near each other, since they go by the same register and it changes by numbers alone between them: several
- * pushes, the fields of a structure. The first of them looks for all bytes that they reach, its window, in one entry of the TLB; the others
+ * Which accesses of a trace are near each other, since they go by the same value and what is added to it are numbers: several pushes, the
+ * fields of a structure. The first of them looks for all bytes that they reach, its window, in one entry of the TLB; the others
  * find the window's host address in the state.
  *
  * <p>That is good as long as the entry is. Machine code that is left goes on behind only if no entry was lost.
@@ -19,12 +19,15 @@ final class Windows {
   /** So many windows a trace has at most. A window is so long at most, since one that crosses into another page is of no use. */
   static final int MOST = LoopAddresses.MOST, MOST_BYTES = 192;
 
+  /** Distances of so many bytes are not followed. */
+  private static final int FAR = 1 << 20;
+
   private final List<Step> steps;
 
   /** By access, of which a step has two, its operand and that on the stack: its window, or -1; and where it is in it, in bytes. */
   private final int[] windows, offsets;
 
-  /** By access: how far its register is behind the one that windows of the same register count from. */
+  /** By access: how far its register is from the value that its window counts from. */
   private final int[] moved;
 
   /** By window: its first and last access, how many there are, where it begins and ends, the TLB's table, its place if it is used. */
@@ -33,10 +36,13 @@ final class Windows {
   private int[] place = new int[8];
   private int count;
 
-  /** By register: how far it has moved since it was written otherwise, and its windows for reads and for writes, or -1. */
-  private final int[] distance = new int[16];
+  /** By register: the number of the value that it is at a known distance from, and that distance. */
+  private final int[] origin = new int[16], distance = new int[16];
 
-  private final int[][] open = new int[2][16];
+  private int origins;
+
+  /** By number of a value, twice: the windows that reads and writes from it are gathered in, or -1. */
+  private int[] open = new int[64];
 
   Windows(List<Step> steps) {
     this.steps = steps;
@@ -44,8 +50,9 @@ final class Windows {
     offsets = new int[windows.length];
     moved = new int[windows.length];
     Arrays.fill(windows, -1);
-    Arrays.fill(open[0], -1);
-    Arrays.fill(open[1], -1);
+    for (int register = 0; register < 16; register++) {
+      forget(register);
+    }
     for (int n = 0; n < steps.size(); n++) {
       Step step = steps.get(n);
       accesses(step, n);
@@ -60,7 +67,7 @@ final class Windows {
   private void accesses(Step step, int n) {
     Instruction i = step.instruction;
     if (takesOperand(step) && i.base != Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER && i.segment < Instruction.FS
-        && Math.abs(i.ea) < 1 << 20) {
+        && Math.abs(i.ea) < FAR) {
       boolean writes = step.rule.action != Action.PUSH && step.rule.rm == 0 && step.rule.writes0;
       access(2 * n, i.base, (int) i.ea, size(i), writes);
     }
@@ -92,10 +99,11 @@ final class Windows {
   private void access(int access, int register, int displacement, int size, boolean writes) {
     int from = distance[register] + displacement;
     int to = from + size;
-    int w = open[writes ? 1 : 0][register];
+    int gathered = 2 * origin[register] + (writes ? 1 : 0);
+    int w = open[gathered];
     if (w < 0 || Math.max(to, high[w]) - Math.min(from, low[w]) > MOST_BYTES) {
       w = open(access, from, to, writes ? Mmu.TABLE_BYTES : 0);
-      open[writes ? 1 : 0][register] = w;
+      open[gathered] = w;
     }
     low[w] = Math.min(low[w], from);
     high[w] = Math.max(high[w], to);
@@ -131,22 +139,20 @@ final class Windows {
         distance[Cpu.RSP] += 8;
         forget(i.reg0);
       }
+      case LEAVE -> {
+        follow(Cpu.RSP, Cpu.RBP, 8);
+        forget(Cpu.RBP);
+      }
       case NOTHING, JCC, JMP, JMP_INDIRECT, RET -> {}
       case LEA -> {
-        if (i.width == 8 && i.base == i.reg0 && i.index == Instruction.NO_REGISTER && small(i.ea)) {
-          distance[i.reg0] += (int) i.ea;
+        if (i.width == 8 && i.base != Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER) {
+          follow(i.reg0, i.base, i.ea);
         } else {
           forget(i.reg0);
         }
       }
       default -> {
-        boolean adds = rule.action == Action.REENCODE && i.width == 8 && i.kind0 == OperandKind.GPR && i.kind1 == OperandKind.IMM
-            && small(i.imm);
-        if (adds && i.mnemonic == Mnemonic.ADD) {
-          distance[i.reg0] += (int) i.imm;
-        } else if (adds && i.mnemonic == Mnemonic.SUB) {
-          distance[i.reg0] -= (int) i.imm;
-        } else {
+        if (rule.action != Action.REENCODE || i.width != 8 || i.kind0 != OperandKind.GPR || !moveByNumber(i)) {
           for (int register = 0; register < 16; register++) {
             if (Registers.writes(i, rule, register)) {
               forget(register);
@@ -157,14 +163,45 @@ final class Windows {
     }
   }
 
-  private static boolean small(long distance) {
-    return Math.abs(distance) < 1 << 20;
+  private boolean moveByNumber(Instruction i) {
+    switch (i.mnemonic) {
+      case INC -> follow(i.reg0, i.reg0, 1);
+      case DEC -> follow(i.reg0, i.reg0, -1);
+      case MOV, ADD, SUB -> {
+        if (i.mnemonic == Mnemonic.MOV && i.kind1 == OperandKind.GPR) {
+          follow(i.reg0, i.reg1, 0);
+        } else if (i.mnemonic != Mnemonic.MOV && i.kind1 == OperandKind.IMM) {
+          follow(i.reg0, i.reg0, i.mnemonic == Mnemonic.ADD ? i.imm : -i.imm);
+        } else {
+          return false;
+        }
+      }
+      default -> {
+        return false;
+      }
+    }
+    return true;
   }
 
+  /** A register is so far from another now. */
+  private void follow(int register, int from, long by) {
+    if (Math.abs(by) >= FAR || Math.abs(distance[from]) >= FAR) {
+      forget(register);
+      return;
+    }
+    origin[register] = origin[from];
+    distance[register] = distance[from] + (int) by;
+  }
+
+  /** A register has a value that is in no relation to another. */
   private void forget(int register) {
+    if (2 * origins == open.length) {
+      open = Arrays.copyOf(open, 2 * open.length);
+    }
+    open[2 * origins] = -1;
+    open[2 * origins + 1] = -1;
+    origin[register] = origins++;
     distance[register] = 0;
-    open[0][register] = -1;
-    open[1][register] = -1;
   }
 
   // ---- What was found ----

@@ -171,8 +171,10 @@ class RandomProgramsTest {
         stack(out, random);
       }
       if (random.nextInt(10) == 0) {
-        // add rbx, 16; sub rbp, 16; xchg rbx, rbp; lea r15, [r15-16]; sub rsp, 8; add rsp, 16
-        String[] moves = {"4883c310", "4883ed10", "4887dd", "4d8d7ff0", "4883ec08", "4883c410"};
+        // add rbx, 16; sub rbp, 16; xchg rbx, rbp; lea r15, [r15-16]; sub rsp, 8; add rsp, 16; mov rbp, rbx; lea rbx, [r15+32]; inc rbp;
+        // dec rbx; mov rbp, rsp, and leave
+        String[] moves = {"4883c310", "4883ed10", "4887dd", "4d8d7ff0", "4883ec08", "4883c410", "4889dd", "498d5f20", "48ffc5", "48ffcb",
+            "4889e5c9"};
         out.writeBytes(HexFormat.of().parseHex(moves[random.nextInt(moves.length)]));
       }
       if (random.nextInt(16) == 0) {
