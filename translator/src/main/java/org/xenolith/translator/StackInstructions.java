@@ -92,6 +92,7 @@ final class StackInstructions {
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x0b, A, STATE, State.EFLAGS);
     e.arithmeticImmediate(Emitter.OR, 0, A, 2);
     e.arithmeticImmediate(Emitter.AND, 0, A, ~(Cpu.VM | Cpu.RF));
+    t.hostFlagsLost();
     e.store(STATE, State.SCRATCH, A);
     pushScratch(step);
   }

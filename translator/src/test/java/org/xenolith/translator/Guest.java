@@ -25,6 +25,9 @@ final class Guest {
   final Cpu cpu = new Cpu(new AmdModel(), memory, code, Bus.EMPTY, clock);
   final Translator translator;
 
+  /** Where the first page of the code is. */
+  private long codeFrame = CODE;
+
   /**
    * @param earned so often a block is asked for before it is translated; 0 for the interpreter
    */
@@ -60,6 +63,15 @@ final class Guest {
 
   Guest code(byte[] bytes) {
     memory.write(CODE, bytes, 0, bytes.length);
+    return this;
+  }
+
+  /** Lets the linear address of the code's first page lead to another frame, with the first bytes of {@code bytes}. */
+  Guest remap(byte[] bytes) {
+    codeFrame ^= 0x8_0000;
+    memory.write(codeFrame, bytes, 0, Math.min(bytes.length, GuestMemory.FRAME_SIZE));
+    memory.writeLong(0x4000 + (CODE >> 9), codeFrame | FLAGS);
+    cpu.mmu.flushAll();
     return this;
   }
 

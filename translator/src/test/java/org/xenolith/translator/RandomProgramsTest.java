@@ -11,13 +11,14 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Exit;
 import org.xenolith.isa.CpuMode;
+import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Form;
 import org.xenolith.isa.Operand;
 
 /**
- * Programs of instructions at random, with loops: what a guest sees of itself afterwards is the same on both engines, undefined flags and
- * all.
+ * Programs of instructions at random, with loops and calls: what a guest sees of itself afterwards is the same on both engines, undefined
+ * flags and all.
  */
 class RandomProgramsTest {
   private static final int PROGRAMS = Integer.getInteger("random.programs", 150);
@@ -30,10 +31,13 @@ class RandomProgramsTest {
     List<Form> forms = forms();
     assertThat(forms.size()).isGreaterThan(300);
     for (int seed = Integer.getInteger("random.first", 0); seed < PROGRAMS; seed++) {
-      byte[] program = program(forms, new SplittableRandom(seed), privileged(seed));
+      byte[] program = program(forms, new SplittableRandom(seed), privileged(seed), 1);
+      byte[] other = program(forms, new SplittableRandom(seed), privileged(seed), 2);
       Guest compared = started(new Guest(earned(seed)), program, seed);
       compared.cpu.engine = compared.translator.lockstep();
-      compared.run(3000);
+      compared.run(2000);
+      compared.remap(other);
+      compared.run(1000);
       Guest interpreted = started(new Guest(0), program, seed);
       Guest translated = started(new Guest(earned(seed)), program, seed);
       for (int slice = 0; slice < 8; slice++) {
@@ -43,6 +47,10 @@ class RandomProgramsTest {
         assertThat(translated.state()).as("state of program " + seed).isEqualTo(interpreted.state());
         if (expected != null) {
           break;
+        }
+        if (slice % 3 == 1) {
+          interpreted.remap(slice == 1 ? other : program);
+          translated.remap(slice == 1 ? other : program);
         }
       }
     }
@@ -88,7 +96,7 @@ class RandomProgramsTest {
         } catch (IllegalArgumentException e) {
           continue;
         }
-        Action action = Rule.of(new org.xenolith.isa.Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
+        Action action = Rule.of(new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
         switch (action) {
           case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE ->
               forms.add(form);
@@ -136,28 +144,29 @@ class RandomProgramsTest {
     }
   }
 
-  private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    // What addresses memory, the stack, and counts the loop is left alone, mostly.
-    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << 14;
-    switch (random.nextInt(4)) {
-      // As most loops it has registers to spare; or mostly uses those that have no home in the host.
-      case 0, 1 -> kept |= random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
-      case 2 -> kept |= ~(1 << Cpu.RAX | 7 << 10);
-      default -> {}
-    }
-    int length = random.nextInt(4, 40);
+  /**
+   * Adds instructions, with conditional jumps, and calls of functions.
+   *
+   * @param main whether they may move the stack pointer, being in no function
+   */
+  private static void body(
+      ByteArrayOutputStream out, List<Form> forms, SplittableRandom random, int kept, int length, boolean privileged,
+      List<Integer> functions, boolean main) {
     for (int n = 0; n < length; n++) {
       Form form = forms.get(random.nextInt(forms.size()));
       int which = random.nextInt(3);
       // Now and then across the end of a page.
       int displacement = random.nextInt(50) == 0 ? 0xffd - OFFSETS[which] : random.nextInt(16) * 16;
       Operand address = Operand.mem(BASES[which], displacement);
+      byte[] bytes;
       try {
         Operand[] operands = form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept);
-        out.writeBytes(form.encoder().condition(random.nextInt(16)).encode(operands));
+        bytes = form.encoder().condition(random.nextInt(16)).encode(operands);
       } catch (IllegalArgumentException e) {
         continue;
+      }
+      if (main || !movesStack(bytes)) {
+        out.writeBytes(bytes);
       }
       if (random.nextInt(12) == 0) {
         string(out, random);
@@ -167,15 +176,15 @@ class RandomProgramsTest {
         String[] system = {"0f31", "0f01f9", "fb", "fa", "0f01f8"};
         out.writeBytes(HexFormat.of().parseHex(system[random.nextInt(privileged ? 5 : 2)]));
       }
-      if (random.nextInt(5) == 0) {
+      if (main && random.nextInt(5) == 0) {
         stack(out, random);
       }
       if (random.nextInt(10) == 0) {
-        // add rbx, 16; sub rbp, 16; xchg rbx, rbp; lea r15, [r15-16]; sub rsp, 8; add rsp, 16; mov rbp, rbx; lea rbx, [r15+32]; inc rbp;
-        // dec rbx; mov rbp, rsp, and leave
-        String[] moves = {"4883c310", "4883ed10", "4887dd", "4d8d7ff0", "4883ec08", "4883c410", "4889dd", "498d5f20", "48ffc5", "48ffcb",
+        // add rbx, 16; sub rbp, 16; xchg rbx, rbp; lea r15, [r15-16]; mov rbp, rbx; lea rbx, [r15+32]; inc rbp; dec rbx; and, outside
+        // functions: sub rsp, 8; add rsp, 16; mov rbp, rsp, and leave
+        String[] moves = {"4883c310", "4883ed10", "4887dd", "4d8d7ff0", "4889dd", "498d5f20", "48ffc5", "48ffcb", "4883ec08", "4883c410",
             "4889e5c9"};
-        out.writeBytes(HexFormat.of().parseHex(moves[random.nextInt(moves.length)]));
+        out.writeBytes(HexFormat.of().parseHex(moves[random.nextInt(main ? 11 : 8)]));
       }
       if (random.nextInt(16) == 0) {
         // inc ah, dec ah, inc ch, dec dh: the forms have no high bytes.
@@ -186,7 +195,81 @@ class RandomProgramsTest {
         // A conditional jump over a NOP of two bytes.
         out.writeBytes(new byte[] {(byte) (0x70 | random.nextInt(16)), 2, 0x66, (byte) 0x90});
       }
+      if (!functions.isEmpty() && random.nextInt(main ? 6 : 4) == 0) {
+        if (main && random.nextInt(4) == 0) {
+          // sub rsp, 16; its flags are wanted behind the call, perhaps
+          out.writeBytes(new byte[] {0x48, (byte) 0x83, (byte) 0xec, 16});
+        }
+        jump(out, 0xe8, functions.get(random.nextInt(functions.size())));
+        // Some functions return behind this NOP of two bytes.
+        out.writeBytes(new byte[] {0x66, (byte) 0x90});
+      }
     }
+  }
+
+  private static boolean movesStack(byte[] bytes) {
+    return switch (Rule.of(new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action) {
+      case PUSH, PUSHF, POP -> true;
+      default -> false;
+    };
+  }
+
+  private static void jump(ByteArrayOutputStream out, int opcode, int target) {
+    int distance = target - (out.size() + 5);
+    out.writeBytes(new byte[] {(byte) opcode, (byte) distance, (byte) (distance >> 8), (byte) (distance >> 16), (byte) (distance >> 24)});
+  }
+
+  /** Adds functions, which call those before them, and returns where they begin. */
+  private static List<Integer> functions(
+      ByteArrayOutputStream out, List<Form> forms, SplittableRandom random, int kept, boolean privileged, int variant) {
+    List<Integer> starts = new ArrayList<>();
+    int count = random.nextInt(1, 5);
+    for (int n = 0; n < count; n++) {
+      int start = out.size();
+      // mov r11, variant
+      out.writeBytes(new byte[] {0x49, (byte) 0xc7, (byte) 0xc3, (byte) variant, 0, 0, 0});
+      body(out, forms, random, kept, random.nextInt(6), privileged, random.nextBoolean() ? starts : List.of(), false);
+      switch (random.nextInt(8)) {
+        // add qword [rsp], 2; ret
+        case 0 -> out.writeBytes(HexFormat.of().parseHex("4883042402c3"));
+        // mov rax, [rsp]; push rax; mov [rsp], rax; mov qword [rsp+8], 0; ret 8
+        case 1 -> out.writeBytes(HexFormat.of().parseHex("488b0424504889042448c744240800000000c20800"));
+        // cmp rax, rdx; jne to the nop; add qword [rsp], 2; nop; ret
+        case 2 -> out.writeBytes(HexFormat.of().parseHex("4839d07505488304240290c3"));
+        default -> out.write(0xc3);
+      }
+      starts.add(start);
+      if (random.nextInt(4) == 0) {
+        out.writeBytes(new byte[0x1000 - (out.size() & 0xfff)]);
+      }
+    }
+    return starts;
+  }
+
+  /**
+   * @param variant a number that its functions, if it has any, leave in a register
+   */
+  private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged, int variant) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    // What addresses memory, the stack, and counts the loop is left alone, mostly.
+    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << 14;
+    switch (random.nextInt(4)) {
+      // As most loops it has registers to spare; or mostly uses those that have no home in the host.
+      case 0, 1 -> kept |= random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
+      case 2 -> kept |= ~(1 << Cpu.RAX | 7 << 10);
+      default -> {}
+    }
+    List<Integer> functions = List.of();
+    int start = 0;
+    if (random.nextBoolean()) {
+      ByteArrayOutputStream behind = new ByteArrayOutputStream();
+      behind.writeBytes(new byte[5]);
+      functions = functions(behind, forms, random, kept, privileged, variant);
+      start = behind.size();
+      jump(out, 0xe9, start);
+      out.write(behind.toByteArray(), 5, start - 5);
+    }
+    body(out, forms, random, kept, random.nextInt(4, 40), privileged, functions, true);
     for (int base : BASES) {
       if (random.nextInt(3) == 0) {
         // lea base, [base + d]: the next time round the operands are elsewhere.
@@ -199,8 +282,7 @@ class RandomProgramsTest {
     if (random.nextBoolean()) {
       out.writeBytes(new byte[] {0x49, (byte) 0xff, (byte) 0xce});
     }
-    int back = -(out.size() + 5);
-    out.writeBytes(new byte[] {(byte) 0xe9, (byte) back, (byte) (back >> 8), (byte) (back >> 16), (byte) (back >> 24)});
+    jump(out, 0xe9, start);
     return out.toByteArray();
   }
 }
