@@ -22,7 +22,7 @@ final class Trace {
   private static final int MOST_BLOCKS = 24;
 
   /** Rounds that make it worth while to prepare for them. */
-  private static final int LONG_LOOP = 12;
+  private static final int LONG_LOOP = 7;
 
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 

@@ -29,7 +29,7 @@ final class Translator {
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
   /** So often a block is interpreted before it is translated. */
-  private static final int EARNED = 30;
+  private static final int EARNED = 16;
 
   /** A loop's second round that runs so many instructions was worth its beginning. */
   private static final int LONG_RUN = 2000;
