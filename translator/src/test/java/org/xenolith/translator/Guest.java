@@ -71,7 +71,11 @@ final class Guest {
     codeFrame ^= 0x8_0000;
     memory.write(codeFrame, bytes, 0, Math.min(bytes.length, GuestMemory.FRAME_SIZE));
     memory.writeLong(0x4000 + (CODE >> 9), codeFrame | FLAGS);
-    cpu.mmu.flushAll();
+    if (codeFrame > CODE) {
+      cpu.mmu.flushPage(CODE);
+    } else {
+      cpu.mmu.flushAll();
+    }
     return this;
   }
 
