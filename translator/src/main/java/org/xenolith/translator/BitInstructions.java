@@ -24,10 +24,10 @@ final class BitInstructions {
   /** Loads the operand in memory, see {@link TraceTranslator#at}, into {@link Host#B}, zero-extended. */
   void loadOperand(int width) {
     switch (width) {
-      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, A, t.at());
-      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, A, t.at());
-      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, A, t.at());
-      default -> e.load(B, A, t.at());
+      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, t.pointer(), t.at());
+      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, t.pointer(), t.at());
+      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, t.pointer(), t.at());
+      default -> e.load(B, t.pointer(), t.at());
     }
   }
 

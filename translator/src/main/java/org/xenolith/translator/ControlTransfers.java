@@ -8,7 +8,6 @@ import static org.xenolith.translator.TraceTranslator.JE;
 import static org.xenolith.translator.TraceTranslator.JNE;
 import static org.xenolith.translator.TraceTranslator.READ;
 import static org.xenolith.translator.TraceTranslator.SP;
-import static org.xenolith.translator.TraceTranslator.WRITE;
 
 import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Instruction;

@@ -156,7 +156,7 @@ final class IntegerInstructions {
       e.plain(prefix, rex, map, opcode);
       result = Host.RAX;
     } else if (memory) {
-      e.withMemory(prefix, rex, map, opcode, reg, A, t.at());
+      e.withMemory(prefix, rex, map, opcode, reg, t.pointer(), t.at());
     } else {
       int guest = i.reg(rule.rm);
       int rm = t.home(guest);

@@ -2,6 +2,7 @@ package org.xenolith.translator;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.xenolith.cpu.GuestMemory;
 import org.xenolith.isa.Instruction;
 
 /**
@@ -32,6 +33,12 @@ final class LoopAddresses {
   private int count;
 
   /**
+   * Operands that no round moves and that are so many bytes from another by the same register can have the address of that one: by step of
+   * the second round, which step that is, or -1.
+   */
+  private final int[] origins;
+
+  /**
    * @param loop where in the steps the second round begins
    */
   LoopAddresses(List<Step> steps, int loop) {
@@ -41,6 +48,7 @@ final class LoopAddresses {
     fixed = new boolean[places.length];
     sizes = new int[places.length];
     tables = new int[places.length];
+    origins = new int[places.length];
     for (int n = 0; n < places.length; n++) {
       places[n] = -1;
       Step step = steps.get(loop + n);
@@ -48,7 +56,22 @@ final class LoopAddresses {
         places[n] = count++;
         fixed[n] = !writes(step.instruction.base) && !writes(step.instruction.index);
       }
+      origins[n] = places[n] >= 0 && fixed[n] && Windows.takesOperand(step) ? findOrigin(n) : -1;
     }
+  }
+
+  private int findOrigin(int n) {
+    Instruction i = steps.get(loop + n).instruction;
+    if (i.index != Instruction.NO_REGISTER || i.segment >= Instruction.FS) {
+      return -1;
+    }
+    for (int k = 0; k < n; k++) {
+      Instruction other = steps.get(loop + k).instruction;
+      if (origins[k] == k && other.base == i.base && Math.abs(i.ea - other.ea) < GuestMemory.FRAME_SIZE) {
+        return k;
+      }
+    }
+    return n;
   }
 
   /** Whether it works, and there is anything to be gained: not if each round moves the base of GS, or leaves machine code. */
@@ -80,6 +103,17 @@ final class LoopAddresses {
 
   boolean isFixed(int index) {
     return fixed[index % loop];
+  }
+
+  /** The step whose operand a step's is at a distance from that no round changes, perhaps itself; or -1. */
+  int origin(int index) {
+    int origin = origins[index % loop];
+    return origin < 0 ? -1 : loop + origin;
+  }
+
+  /** How far it is from there, in bytes. */
+  int distance(int index) {
+    return (int) (steps.get(index).instruction.ea - steps.get(origin(index)).instruction.ea);
   }
 
   /** Takes note of what the first round makes of a step's operand: its bytes, and the TLB's table. */

@@ -45,8 +45,8 @@ final class SecondRound {
     loop = trace.loop;
     va = trace.blocks.getFirst().va;
     LoopAddresses found = loop == 0 || plain ? null : new LoopAddresses(steps, loop);
-    registers = loop == 0 ? null : new LoopRegisters(steps.subList(0, loop));
     addresses = found != null && found.pays() ? found : null;
+    registers = loop == 0 ? null : new LoopRegisters(steps.subList(0, loop), addresses);
   }
 
   /** It is entered from the first round, and from its own end, where the host's flags are lost. */
@@ -105,6 +105,12 @@ final class SecondRound {
         out.jumps.add(e.jump(JA));
         t.addPage(addresses.table(n));
         e.store(STATE, place, A);
+        if (registers.pointer(n) >= 0 && addresses.origin(n) != n) {
+          // One register serves both if their pages are as near each other in the host.
+          e.lea(A, A, -1, 0, -addresses.distance(n));
+          e.arithmeticMemory(Emitter.CMP, A, STATE, addresses.place(addresses.origin(n)));
+          out.jumps.add(e.jump(JNE));
+        }
       } else {
         e.load(A, STATE, place);
         t.entryPlace(A);
@@ -178,7 +184,11 @@ final class SecondRound {
   private void address(Step step, int index, int size, int table, int place) {
     t.hostFlagsLost();
     if (addresses.isFixed(index)) {
-      e.load(A, STATE, place);
+      if (registers.pointer(index) >= 0) {
+        t.operandAt(registers.pointer(index), addresses.distance(index));
+      } else {
+        e.load(A, STATE, place);
+      }
       return;
     }
     t.linearAddress(step.instruction);

@@ -61,6 +61,8 @@ final class TraceTranslator {
   /** Accesses that are near each other, or null. */
   private Windows windows;
 
+  private int pointer;
+
   private int at;
   private int loop;
 
@@ -503,9 +505,20 @@ final class TraceTranslator {
     return State.REGISTERS + 8 * guest;
   }
 
-  /** How far behind the host address in {@link Host#A} the operand is, in bytes. */
+  /** The register with the host address of the operand or of something before it: {@link Host#A}, but for REENCODE in a loop. */
+  int pointer() {
+    return pointer;
+  }
+
+  /** How far behind that the operand is, in bytes. */
   int at() {
     return at;
+  }
+
+  /** A register holds the host address of something that the operand is so many bytes behind. */
+  void operandAt(int register, int bytes) {
+    pointer = register;
+    at = bytes;
   }
 
   /**
@@ -535,7 +548,7 @@ final class TraceTranslator {
     } else {
       e.load(A, STATE, place);
     }
-    at = windows.offset(access);
+    operandAt(A, windows.offset(access));
     return true;
   }
 
@@ -546,7 +559,7 @@ final class TraceTranslator {
       return;
     }
     mayRetryHere();
-    at = 0;
+    operandAt(A, 0);
     if (secondRound.operandAddress(step, index, size, table)) {
       return;
     }
@@ -573,7 +586,7 @@ final class TraceTranslator {
     leaveIfOutside(step, size, table);
     addPage(table);
     host = 0;
-    at = 0;
+    operandAt(A, 0);
   }
 
   /** Makes a host address of the distance in {@link Host#A} from the tag of the TLB entry at {@link Host#B}. */

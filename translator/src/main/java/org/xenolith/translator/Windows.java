@@ -80,7 +80,7 @@ final class Windows {
   }
 
   /** Whether a step goes through {@link TraceTranslator#operandAddress} for an operand whose bytes {@link #size} tells. */
-  private static boolean takesOperand(Step step) {
+  static boolean takesOperand(Step step) {
     if (!step.instruction.hasMemory()) {
       return false;
     }

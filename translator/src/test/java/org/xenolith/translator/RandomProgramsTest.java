@@ -14,6 +14,7 @@ import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Decoder;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Form;
+import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Operand;
 
 /**
@@ -31,8 +32,8 @@ class RandomProgramsTest {
     List<Form> forms = forms();
     assertThat(forms.size()).isGreaterThan(300);
     for (int seed = Integer.getInteger("random.first", 0); seed < PROGRAMS; seed++) {
-      byte[] program = program(forms, new SplittableRandom(seed), privileged(seed), 1);
-      byte[] other = program(forms, new SplittableRandom(seed), privileged(seed), 2);
+      byte[] program = program(forms, seed, 1);
+      byte[] other = program(forms, seed, 2);
       Guest compared = started(new Guest(earned(seed)), program, seed);
       compared.cpu.engine = compared.translator.lockstep();
       compared.run(2000);
@@ -59,6 +60,11 @@ class RandomProgramsTest {
   /** So often a block is asked for before it is translated: mostly soon, but for some only when it is known to be a loop of many rounds. */
   private static int earned(int seed) {
     return seed % 5 < 3 ? 1 + seed % 5 : 16;
+  }
+
+  private static byte[] program(List<Form> forms, int seed, int variant) {
+    SplittableRandom random = new SplittableRandom(seed);
+    return seed % 5 == 4 ? loop(forms, random) : program(forms, random, privileged(seed), variant);
   }
 
   private static boolean privileged(int seed) {
@@ -249,6 +255,46 @@ class RandomProgramsTest {
   /**
    * @param variant a number that its functions, if it has any, leave in a register
    */
+  /** A short loop of nothing but what goes well in its second round, with memory operands mostly. */
+  private static byte[] loop(List<Form> forms, SplittableRandom random) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
+    int length = random.nextInt(3, 16);
+    while (length > 0) {
+      Form form = forms.get(random.nextInt(forms.size()));
+      int which = random.nextInt(3);
+      int displacement = random.nextInt(20) == 0 ? 0xff0 - OFFSETS[which] + random.nextInt(32) : random.nextInt(64) * 4;
+      byte[] bytes;
+      try {
+        Operand[] operands = form.operands(random, Operand.mem(BASES[which], displacement), kept);
+        bytes = form.encoder().condition(random.nextInt(16)).encode(operands);
+      } catch (IllegalArgumentException e) {
+        continue;
+      }
+      Instruction i = new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64);
+      Action action = Rule.of(i).action;
+      if (action == Action.REENCODE && (i.hasMemory() || random.nextInt(3) == 0) || action == Action.LEA) {
+        out.writeBytes(bytes);
+        length--;
+      }
+    }
+    move(out, random);
+    jump(out, 0xe9, 0);
+    return out.toByteArray();
+  }
+
+  /** The next time round operands are elsewhere. */
+  private static void move(ByteArrayOutputStream out, SplittableRandom random) {
+    for (int base : BASES) {
+      if (random.nextInt(3) == 0) {
+        // lea base, [base + d]
+        int distance = random.nextInt(-8, 9) * (random.nextInt(3) == 0 ? 256 : 16);
+        out.writeBytes(new byte[] {(byte) (base < 8 ? 0x48 : 0x4d), (byte) 0x8d, (byte) (0x80 | (base & 7) * 9)});
+        out.writeBytes(new byte[] {(byte) distance, (byte) (distance >> 8), (byte) (distance >> 16), (byte) (distance >> 24)});
+      }
+    }
+  }
+
   private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged, int variant) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     // What addresses memory, the stack, and counts the loop is left alone, mostly.
@@ -270,14 +316,7 @@ class RandomProgramsTest {
       out.write(behind.toByteArray(), 5, start - 5);
     }
     body(out, forms, random, kept, random.nextInt(4, 40), privileged, functions, true);
-    for (int base : BASES) {
-      if (random.nextInt(3) == 0) {
-        // lea base, [base + d]: the next time round the operands are elsewhere.
-        int distance = random.nextInt(-8, 9) * (random.nextInt(3) == 0 ? 256 : 16);
-        out.writeBytes(new byte[] {(byte) (base < 8 ? 0x48 : 0x4d), (byte) 0x8d, (byte) (0x80 | (base & 7) * 9)});
-        out.writeBytes(new byte[] {(byte) distance, (byte) (distance >> 8), (byte) (distance >> 16), (byte) (distance >> 24)});
-      }
-    }
+    move(out, random);
     // dec r14, perhaps; jmp to the start: until the budget is spent.
     if (random.nextBoolean()) {
       out.writeBytes(new byte[] {0x49, (byte) 0xff, (byte) 0xce});
