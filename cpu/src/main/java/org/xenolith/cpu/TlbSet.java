@@ -28,7 +28,7 @@ final class TlbSet {
 
   private boolean anyLocal, anyGlobal;
 
-  /** Entries that had to give way to those of other pages. */
+  /** Entries that had to give way to others: of other pages, or of the same page when it was found elsewhere. */
   long replaced;
 
   /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
@@ -122,7 +122,7 @@ final class TlbSet {
     int word = offset >>> 10;
     long bit = 1L << (offset >>> 4);
     long tag = Host.getLong(read + offset);
-    if (tag != (va & PAGE) && tag != empty(offset % TABLE)) {
+    if (tag != empty(offset % TABLE) && (tag != (va & PAGE) || Host.getLong(read + offset + 8) != host)) {
       replaced++;
     }
     if (isGlobal) {

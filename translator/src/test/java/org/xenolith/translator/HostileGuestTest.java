@@ -70,6 +70,16 @@ class HostileGuestTest {
   }
 
   @Test
+  void pageThatIsMappedElsewhereWithoutAFlushIsWhereTheInterpreterFindsIt() {
+    // mov edi, 0x5000; mov ebx, 0x200000; xor esi, esi; mov qword [0x3f0010], 1; mov qword [0x3f1010], 1000
+    String start = "bf00500000 bb00002000 31f6 48c7042510003f0001000000 48c7042510103f00e8030000";
+    // back: mov qword [rdi], 0x3f0027; mov rax, [rbx]; mov qword [rdi], 0x3f1027; mov [rbx + 8], rcx; mov rdx, [rbx + 16]
+    String accesses = "48c70727003f00 488b03 48c70727103f00 48894b08 488b5310";
+    // add rsi, rdx; add rbx, 0x1000; add rdi, 8; jmp back. The store is the first to the page, and finds it in the other frame.
+    assertThat(vector(start + accesses + "4801d6 4881c300100000 4883c708 ebd7", 900)).isEqualTo(-1);
+  }
+
+  @Test
   void jumpToAnAddressThatIsNotCanonicalIsTheGuestsFault() {
     // mov rax, 0x8000000000000000; jmp rax
     assertThat(vector("48b80000000000000080 ffe0", 100)).isEqualTo(Fault.GP);
