@@ -2,6 +2,7 @@ package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.STATE;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -11,24 +12,26 @@ import java.util.List;
 final class LoopRegisters {
   private final int[] homes = Host.HOME.clone();
 
-  /** The registers that have a home, and those whose homes these are, side by side. */
-  private final int[] guests = new int[16];
+  /**
+   * A register of the host that holds something else in the second round.
+   *
+   * @param displaced the register of the guest that it holds otherwise
+   * @param place where in the state there is what it holds instead
+   * @param origin the step of {@link LoopAddresses#origin} whose address that is, or -1 for a register of the guest
+   */
+  private record Move(int host, int displaced, int place, int origin) {
+    boolean isPointer() {
+      return origin >= 0;
+    }
+  }
 
-  private final int[] hosts = new int[16];
-  private int count;
-
-  /** The steps of {@link LoopAddresses#origin} whose addresses are in registers, those registers, the guest's that have them otherwise. */
-  private final int[] origins = new int[16], pointers = new int[16], displaced = new int[16];
-
-  private int pointerCount;
-  private final LoopAddresses addresses;
+  private final List<Move> moves = new ArrayList<>();
 
   /**
    * @param loop the steps of one round
    * @param addresses those of the loop, or null
    */
   LoopRegisters(List<Step> loop, LoopAddresses addresses) {
-    this.addresses = addresses;
     int[] uses = new int[16];
     int used = 0;
     for (Step step : loop) {
@@ -38,30 +41,23 @@ final class LoopRegisters {
         uses[guest] += registers >> guest & 1;
       }
     }
-    int free = 0;
-    while (true) {
-      while (free < 16 && (homes[free] < 0 || (used >> free & 1) != 0)) {
-        free++;
-      }
-      int guest = mostUsed(uses);
-      if (free == 16) {
-        return;
-      }
-      if (guest < 0) {
-        int origin = addresses == null ? -1 : nextOrigin();
-        if (origin < 0) {
-          return;
-        }
-        origins[pointerCount] = origin;
-        pointers[pointerCount] = homes[free];
-        displaced[pointerCount++] = free;
-        homes[free] = -1;
+    int origin = nextOrigin(addresses, -1);
+    for (int free = 0; free < 16; free++) {
+      if (homes[free] < 0 || (used >> free & 1) != 0) {
         continue;
       }
-      homes[guest] = homes[free];
+      int host = homes[free];
+      int guest = mostUsed(uses);
+      if (guest >= 0) {
+        moves.add(new Move(host, free, TraceTranslator.register(guest), -1));
+        homes[guest] = host;
+      } else if (origin >= 0) {
+        moves.add(new Move(host, free, addresses.place(origin), origin));
+        origin = nextOrigin(addresses, origin);
+      } else {
+        return;
+      }
       homes[free] = -1;
-      guests[count] = guest;
-      hosts[count++] = free;
     }
   }
 
@@ -77,17 +73,23 @@ final class LoopRegisters {
   }
 
   /** The next step of the second round whose operand's address is to be in a register, or -1. */
-  private int nextOrigin() {
-    int last = pointerCount == 0 ? -1 : origins[pointerCount - 1];
-    return addresses.indexes().stream().mapToInt(n -> n).filter(n -> n > last && addresses.origin(n) == n).findFirst().orElse(-1);
+  private static int nextOrigin(LoopAddresses addresses, int last) {
+    if (addresses != null) {
+      for (int n : addresses.indexes()) {
+        if (n > last && addresses.origin(n) == n) {
+          return n;
+        }
+      }
+    }
+    return -1;
   }
 
   /** The host register with the address of a step's operand or one near it, see {@link LoopAddresses#origin}, or -1. */
-  int pointer(int index) {
+  int pointer(LoopAddresses addresses, int index) {
     int origin = addresses.origin(index);
-    for (int n = 0; n < pointerCount; n++) {
-      if (origins[n] == origin) {
-        return pointers[n];
+    for (Move move : moves) {
+      if (move.isPointer() && move.origin == origin) {
+        return move.host;
       }
     }
     return -1;
@@ -95,31 +97,24 @@ final class LoopRegisters {
 
   /** Where the second round has the registers: {@link Host#HOME} itself if nowhere else. */
   int[] homes() {
-    return count + pointerCount == 0 ? Host.HOME : homes;
+    return moves.isEmpty() ? Host.HOME : homes;
   }
 
   /** Emits what takes the registers to these homes; the flags stay. */
   void enter(Emitter e) {
-    for (int n = 0; n < count; n++) {
-      int host = homes[guests[n]];
-      e.store(STATE, TraceTranslator.register(hosts[n]), host);
-      e.load(host, STATE, TraceTranslator.register(guests[n]));
-    }
-    for (int n = 0; n < pointerCount; n++) {
-      e.store(STATE, TraceTranslator.register(displaced[n]), pointers[n]);
-      e.load(pointers[n], STATE, addresses.place(origins[n]));
+    for (Move move : moves) {
+      e.store(STATE, TraceTranslator.register(move.displaced), move.host);
+      e.load(move.host, STATE, move.place);
     }
   }
 
   /** Emits what takes them back; the flags stay. */
   void leave(Emitter e) {
-    for (int n = 0; n < count; n++) {
-      int host = homes[guests[n]];
-      e.store(STATE, TraceTranslator.register(guests[n]), host);
-      e.load(host, STATE, TraceTranslator.register(hosts[n]));
-    }
-    for (int n = 0; n < pointerCount; n++) {
-      e.load(pointers[n], STATE, TraceTranslator.register(displaced[n]));
+    for (Move move : moves) {
+      if (!move.isPointer()) {
+        e.store(STATE, move.place, move.host);
+      }
+      e.load(move.host, STATE, TraceTranslator.register(move.displaced));
     }
   }
 }

@@ -5,37 +5,46 @@ import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
-/** Which general registers an instruction writes. */
+/** Which general registers an instruction writes or uses. */
 final class Registers {
   private static final int ALL = 0xffff;
 
   private Registers() {}
 
   static boolean writes(Instruction i, Rule rule, int register) {
+    return (written(i, rule) >> register & 1) != 0;
+  }
+
+  /** The registers that an instruction writes: bit n for number n. */
+  static int written(Instruction i, Rule rule) {
     return switch (rule.action) {
-      case INTERPRET -> true;
-      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI, STI, SWAPGS -> false;
-      case READ_TSC -> register == Cpu.RAX || register == Cpu.RDX || register == Cpu.RCX && i.mnemonic == Mnemonic.RDTSCP;
-      case VECTOR -> i.kind0 == OperandKind.GPR && i.reg0 == register || register == Cpu.RCX && givesIndex(i.mnemonic);
-      case REENCODE ->
-          rule.writes0 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.GPR_HIGH_BYTE) && i.reg0 == register
-              || rule.writes1 && (i.kind1 == OperandKind.GPR || i.kind1 == OperandKind.GPR_HIGH_BYTE) && i.reg1 == register
-              || i.mnemonic == Mnemonic.CMPXCHG && register == Cpu.RAX;
-      case LEA, SCAN, DOUBLE_SHIFT -> i.reg0 == register;
-      case STRING -> register == Cpu.RDI || register == Cpu.RSI || register == Cpu.RCX;
-      case COMPARE_EXCHANGE -> register == Cpu.RAX || register == Cpu.RDX;
-      case PUSH, PUSHF, CALL, CALL_INDIRECT, RET -> register == Cpu.RSP;
-      case POP -> register == Cpu.RSP || i.reg0 == register;
-      case LEAVE -> register == Cpu.RSP || register == Cpu.RBP;
-      case DIVIDE, MULTIPLY, CONVERT -> register == Cpu.RAX || register == Cpu.RDX;
+      case INTERPRET -> ALL;
+      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI, STI, SWAPGS -> 0;
+      case READ_TSC -> bit(Cpu.RAX) | bit(Cpu.RDX) | (i.mnemonic == Mnemonic.RDTSCP ? bit(Cpu.RCX) : 0);
+      case VECTOR -> (i.kind0 == OperandKind.GPR ? bit(i.reg0) : 0) | (givesIndex(i.mnemonic) ? bit(Cpu.RCX) : 0);
+      case REENCODE -> {
+        int written = rule.writes0 && isGeneral(i.kind0) ? bit(i.reg0) : 0;
+        written |= rule.writes1 && isGeneral(i.kind1) ? bit(i.reg1) : 0;
+        yield i.mnemonic == Mnemonic.CMPXCHG ? written | bit(Cpu.RAX) : written;
+      }
+      case LEA, SCAN, DOUBLE_SHIFT -> bit(i.reg0);
+      case STRING -> bit(Cpu.RDI) | bit(Cpu.RSI) | bit(Cpu.RCX);
+      case COMPARE_EXCHANGE, DIVIDE, MULTIPLY, CONVERT -> bit(Cpu.RAX) | bit(Cpu.RDX);
+      case PUSH, PUSHF, CALL, CALL_INDIRECT, RET -> bit(Cpu.RSP);
+      case POP -> bit(Cpu.RSP) | bit(i.reg0);
+      case LEAVE -> bit(Cpu.RSP) | bit(Cpu.RBP);
     };
+  }
+
+  private static boolean isGeneral(OperandKind kind) {
+    return kind == OperandKind.GPR || kind == OperandKind.GPR_HIGH_BYTE;
   }
 
   /** The registers that an instruction reads, writes or has an address from: bit n for number n. All where that is not worth knowing. */
   static int used(Instruction i, Rule rule) {
     int used = bit(i.base) | bit(i.index);
     for (int n = 0; n < 4; n++) {
-      if (i.kind(n) == OperandKind.GPR || i.kind(n) == OperandKind.GPR_HIGH_BYTE) {
+      if (isGeneral(i.kind(n))) {
         used |= bit(i.reg(n));
       }
     }

@@ -105,7 +105,7 @@ final class SecondRound {
         out.jumps.add(e.jump(JA));
         t.addPage(addresses.table(n));
         e.store(STATE, place, A);
-        if (registers.pointer(n) >= 0 && addresses.origin(n) != n) {
+        if (registers.pointer(addresses, n) >= 0 && addresses.origin(n) != n) {
           // One register serves both if their pages are as near each other in the host.
           e.lea(A, A, -1, 0, -addresses.distance(n));
           e.arithmeticMemory(Emitter.CMP, A, STATE, addresses.place(addresses.origin(n)));
@@ -184,8 +184,8 @@ final class SecondRound {
   private void address(Step step, int index, int size, int table, int place) {
     t.hostFlagsLost();
     if (addresses.isFixed(index)) {
-      if (registers.pointer(index) >= 0) {
-        t.operandAt(registers.pointer(index), addresses.distance(index));
+      if (registers.pointer(addresses, index) >= 0) {
+        t.operandAt(registers.pointer(addresses, index), addresses.distance(index));
       } else {
         e.load(A, STATE, place);
       }

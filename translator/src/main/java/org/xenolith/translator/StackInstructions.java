@@ -29,12 +29,15 @@ final class StackInstructions {
     }
     t.mayRetryHere();
     switch (step.rule.action) {
-      case POP, RET -> e.move(A, SP);
-      case LEAVE -> e.move(A, HOME[Cpu.RBP]);
-      default -> e.lea(A, SP, -1, 0, -8);
+      case POP, RET, LEAVE -> {
+        e.move(A, step.rule.action == Action.LEAVE ? HOME[Cpu.RBP] : SP);
+        t.check(step, 8, READ);
+      }
+      default -> {
+        e.lea(A, SP, -1, 0, -8);
+        t.check(step, 8, WRITE);
+      }
     }
-    boolean reads = step.rule.action == Action.POP || step.rule.action == Action.RET || step.rule.action == Action.LEAVE;
-    t.check(step, 8, reads ? READ : WRITE);
   }
 
   void push(Step step) {

@@ -42,7 +42,7 @@ final class Step {
     rule = features.contains(instruction.encoding.feature) ? Rule.of(instruction) : Rule.INTERPRET;
   }
 
-  /** Whether it may leave machine code before it has done anything; if it does not, the host's flags are lost. */
+  /** Whether it may leave machine code before it has done anything; if it does not, the host's flags may be lost. */
   boolean mayLeave() {
     return switch (rule.action) {
       case REENCODE, SCAN -> instruction.hasMemory();

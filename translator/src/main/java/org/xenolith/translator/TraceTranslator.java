@@ -381,10 +381,10 @@ final class TraceTranslator {
     if ((wanted & ~host) == 0) {
       return;
     }
-    boolean step = again && setter.rule.effect == FlagEffect.STEP;
-    if (again && !addressInA && (step || (wanted & ~setter.rule.effect.exact) == 0)) {
+    boolean oneStep = again && setter.rule.effect == FlagEffect.STEP;
+    if (again && !addressInA && (oneStep || (wanted & ~setter.rule.effect.exact) == 0)) {
       repeat(setter);
-      host = step ? Flags.ALL : setter.rule.effect.exact;
+      host = oneStep ? Flags.ALL : setter.rule.effect.exact;
     } else if (saved) {
       flags.load(temporary);
       host = Flags.ALL;
@@ -535,11 +535,10 @@ final class TraceTranslator {
     }
     mayRetryHere();
     if (windows.isFirst(access)) {
-      int register = !stack ? step.instruction.base : step.rule.action == Action.LEAVE ? Cpu.RBP : Cpu.RSP;
-      int base = home(register);
+      int base = home(windows.register(access));
       if (base < 0) {
         base = A;
-        e.load(A, STATE, register(register));
+        e.load(A, STATE, register(windows.register(access)));
       }
       e.lea(A, base, -1, 0, windows.begin(access));
       check(step, windows.bytes(access), windows.table(access));

@@ -78,7 +78,7 @@ final class TranslatedRun implements Engine {
     while (true) {
       Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
       long replaced = cpu.mmu.replacedEntries();
-      long again = afterFill(cpu, site);
+      long again = afterFill(cpu, site, replaced);
       if (again != 0) {
         code = again;
         continue;
@@ -124,8 +124,7 @@ final class TranslatedRun implements Engine {
         return true;
       }
       boolean last = k + 1 == b.instructions.length;
-      boolean windowLost = site.reliesOnWindows && cpu.mmu.replacedEntries() != replaced;
-      boolean otherwise = cpu.mmu.changes() != changes || windowLost || sse && !cpu.sseAvailable();
+      boolean otherwise = cpu.mmu.changes() != changes || windowLost(cpu, site, replaced) || sse && !cpu.sseAvailable();
       if ((otherwise || site.finish) && !last) {
         // What is fetched next is looked up anew, but not before the interpreter would: at the end of the block.
         cpu.clock.now = start + done;
@@ -151,22 +150,25 @@ final class TranslatedRun implements Engine {
    *
    * @return the address of the machine code to go on with, or 0
    */
-  private long afterFill(Cpu cpu, Site site) {
+  private long afterFill(Cpu cpu, Site site, long replaced) {
     if (site.retry != 0) {
       long va = state.address();
       if (site.access == Mmu.FETCH) {
         return cpu.mmu.fillEntry(va, Mmu.FETCH) && translator.jumps().has(va, cpu.mmu.fetchPage(va)) ? site.retry : 0;
       }
       boolean onePage = (va & PAGE_OFFSET) + site.size <= GuestMemory.FRAME_SIZE;
-      long replaced = cpu.mmu.replacedEntries();
-      boolean filled = onePage && cpu.mmu.fillEntry(va, site.access);
-      return filled && !(site.reliesOnWindows && cpu.mmu.replacedEntries() != replaced) ? site.retry : 0;
+      return onePage && cpu.mmu.fillEntry(va, site.access) && !windowLost(cpu, site, replaced) ? site.retry : 0;
     }
     Translation next = site.linked;
     if (next != null && next.valid && cpu.mmu.fillEntry(site.target, Mmu.FETCH)) {
       return cpu.mmu.fetchPage(site.target) == (next.first().host & -GuestMemory.FRAME_SIZE) ? next.entry : 0;
     }
     return 0;
+  }
+
+  /** Whether an entry has gone that a window of use behind a place may have come from. */
+  private static boolean windowLost(Cpu cpu, Site site, long replaced) {
+    return site.reliesOnWindows && cpu.mmu.replacedEntries() != replaced;
   }
 
   private static boolean isIndirect(Instruction i) {

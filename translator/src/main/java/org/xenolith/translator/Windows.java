@@ -27,8 +27,8 @@ final class Windows {
   /** By access, of which a step has two, its operand and that on the stack: its window, or -1; and where it is in it, in bytes. */
   private final int[] windows, offsets;
 
-  /** By access: how far its register is from the value that its window counts from. */
-  private final int[] moved;
+  /** By access: its register, and how far that is from the value that its window counts from. */
+  private final int[] registers, moved;
 
   /** By window: its first and last access, how many there are, where it begins and ends, the TLB's table, its place if it is used. */
   private int[] first = new int[8], last = new int[8], members = new int[8], low = new int[8], high = new int[8], table = new int[8];
@@ -48,6 +48,7 @@ final class Windows {
     this.steps = steps;
     windows = new int[2 * steps.size()];
     offsets = new int[windows.length];
+    registers = new int[windows.length];
     moved = new int[windows.length];
     Arrays.fill(windows, -1);
     for (int register = 0; register < 16; register++) {
@@ -111,6 +112,7 @@ final class Windows {
     last[w] = access;
     windows[access] = w;
     offsets[access] = from;
+    registers[access] = register;
     moved[access] = distance[register];
   }
 
@@ -153,10 +155,8 @@ final class Windows {
       }
       default -> {
         if (rule.action != Action.REENCODE || i.width != 8 || i.kind0 != OperandKind.GPR || !moveByNumber(i)) {
-          for (int register = 0; register < 16; register++) {
-            if (Registers.writes(i, rule, register)) {
-              forget(register);
-            }
+          for (int left = Registers.written(i, rule); left != 0; left &= left - 1) {
+            forget(Integer.numberOfTrailingZeros(left));
           }
         }
       }
@@ -219,6 +219,11 @@ final class Windows {
   /** Whether an access is the first in its window. */
   boolean isFirst(int access) {
     return first[windows[access]] == access;
+  }
+
+  /** The register that an access goes by. */
+  int register(int access) {
+    return registers[access];
   }
 
   /** Where an access is in its window, in bytes. */

@@ -164,11 +164,8 @@ class RandomProgramsTest {
       // Now and then across the end of a page.
       int displacement = random.nextInt(50) == 0 ? 0xffd - OFFSETS[which] : random.nextInt(16) * 16;
       Operand address = Operand.mem(BASES[which], displacement);
-      byte[] bytes;
-      try {
-        Operand[] operands = form.operands(random, address, random.nextInt(200) == 0 ? 0 : kept);
-        bytes = form.encoder().condition(random.nextInt(16)).encode(operands);
-      } catch (IllegalArgumentException e) {
+      byte[] bytes = instruction(form, random, address, random.nextInt(200) == 0 ? 0 : kept);
+      if (bytes == null) {
         continue;
       }
       if (main || !movesStack(bytes)) {
@@ -213,6 +210,16 @@ class RandomProgramsTest {
     }
   }
 
+  /** An instruction, or null where its operands at random cannot be encoded. */
+  private static byte[] instruction(Form form, SplittableRandom random, Operand address, int kept) {
+    try {
+      Operand[] operands = form.operands(random, address, kept);
+      return form.encoder().condition(random.nextInt(16)).encode(operands);
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
   private static boolean movesStack(byte[] bytes) {
     return switch (Rule.of(new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action) {
       case PUSH, PUSHF, POP -> true;
@@ -252,9 +259,6 @@ class RandomProgramsTest {
     return starts;
   }
 
-  /**
-   * @param variant a number that its functions, if it has any, leave in a register
-   */
   /** A short loop of nothing but what goes well in its second round, with memory operands mostly. */
   private static byte[] loop(List<Form> forms, SplittableRandom random) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -264,11 +268,8 @@ class RandomProgramsTest {
       Form form = forms.get(random.nextInt(forms.size()));
       int which = random.nextInt(3);
       int displacement = random.nextInt(20) == 0 ? 0xff0 - OFFSETS[which] + random.nextInt(32) : random.nextInt(64) * 4;
-      byte[] bytes;
-      try {
-        Operand[] operands = form.operands(random, Operand.mem(BASES[which], displacement), kept);
-        bytes = form.encoder().condition(random.nextInt(16)).encode(operands);
-      } catch (IllegalArgumentException e) {
+      byte[] bytes = instruction(form, random, Operand.mem(BASES[which], displacement), kept);
+      if (bytes == null) {
         continue;
       }
       Instruction i = new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64);
@@ -295,6 +296,9 @@ class RandomProgramsTest {
     }
   }
 
+  /**
+   * @param variant a number that its functions, if it has any, leave in a register
+   */
   private static byte[] program(List<Form> forms, SplittableRandom random, boolean privileged, int variant) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     // What addresses memory, the stack, and counts the loop is left alone, mostly.
