@@ -33,7 +33,7 @@ class LauncherTest {
     write(tree.resolve("pom.xml"), "<project/>");
     write(tree.resolve("app/src/main/java/A.java"), "class A {}");
     bin = Files.createDirectories(temp.resolve("bin"));
-    List<String> tools = List.of("dirname", "readlink", "sed", "find", "head", "mkdir", "cat", "rm", "mv", "tee", "flock", "sleep",
+    List<String> tools = List.of("readlink", "sed", "find", "head", "mkdir", "cat", "rm", "mv", "tee", "flock", "sleep",
         "touch");
     for (String tool : tools) {
       script(bin.resolve(tool), "exec " + which(tool) + " \"$@\"\n");
