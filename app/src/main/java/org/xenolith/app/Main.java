@@ -14,9 +14,6 @@ import picocli.CommandLine.ParameterException;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     description = "Carries a Xen machine inside a JVM, boots unmodified kernels on it, and watches the paravirt interface while it does.",
-    subcommands = {
-      BootCommand.class, CheckCommand.class, CreateCommand.class, KernelCommand.class, CompletionCommand.class, ManualCommand.class
-    },
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
@@ -31,6 +28,15 @@ import picocli.CommandLine.ParameterException;
     footerHeading = "%nExample:%n",
     footer = "  xenolith boot     boot Debian's stock kernel to user space")
 public final class Main implements Runnable {
+  private static final List<Class<?>> COMMANDS =
+      List.of(
+          BootCommand.class,
+          CheckCommand.class,
+          CreateCommand.class,
+          KernelCommand.class,
+          CompletionCommand.class,
+          ManualCommand.class);
+
   private final CommandContext context;
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -39,20 +45,39 @@ public final class Main implements Runnable {
   }
 
   public static void main(String[] arguments) {
+    System.exit(run(context(System.out), arguments));
+  }
+
+  /** The surroundings of this process, but for where its output goes. */
+  static CommandContext context(PrintStream out) {
     boolean terminal = StandardStreams.isTerminal(StandardStreams.ERR) && !"dumb".equals(System.getenv("TERM"));
-    CommandContext context = new CommandContext(System.out, System.err, System.getenv(), terminal);
-    System.exit(run(context, arguments));
+    return new CommandContext(out, System.err, System.getenv(), terminal);
   }
 
   /** Runs one command and returns the exit status; everything it prints goes to the streams of the context. */
   static int run(CommandContext context, String... arguments) {
-    return commandLine(context).execute(arguments);
+    return commandLine(context, needed(arguments)).execute(arguments);
+  }
+
+  /** The commands whose definitions are needed for these arguments: those of the others would make up a third of a start. */
+  private static List<Class<?>> needed(String... arguments) {
+    return switch (arguments.length == 0 ? "" : arguments[0]) {
+      case "boot" -> List.of(BootCommand.class);
+      case "check" -> List.of(CheckCommand.class);
+      case "create" -> List.of(CreateCommand.class);
+      default -> COMMANDS;
+    };
   }
 
   /** The definitions from which parsing, help, completion and the manual page are made. */
   static CommandLine commandLine(CommandContext context) {
+    return commandLine(context, COMMANDS);
+  }
+
+  private static CommandLine commandLine(CommandContext context, List<Class<?>> commands) {
     CommandLine.IFactory factory = new CommandFactory(context);
     CommandLine line = new CommandLine(new Main(context), factory);
+    commands.forEach(line::addSubcommand);
     line.getSubcommands().forEach((name, command) -> hideRefused(command.getCommandSpec()));
     line.setOut(new PrintWriter(context.out(), true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(context.err(), true, StandardCharsets.UTF_8));

@@ -14,10 +14,9 @@ final class Training {
    * @param arguments the kernel to boot
    */
   public static void main(String[] arguments) {
-    PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
-    CommandContext context = new CommandContext(nowhere, System.err, System.getenv(), false);
+    CommandContext context = Main.context(new PrintStream(OutputStream.nullOutputStream()));
     for (String mode : new String[] {"pv", "bare", "pvh"}) {
-      int status = Main.run(context, "boot", arguments[0], "--mode", mode, "--quiet", "--summary", "none");
+      int status = Main.run(context, "boot", arguments[0], "--mode", mode);
       if (status != ExitStatus.OK) {
         System.exit(status);
       }
