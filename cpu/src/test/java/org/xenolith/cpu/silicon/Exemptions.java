@@ -53,6 +53,12 @@ final class Exemptions {
     };
   }
 
+  /** Whether a case is one that a hypervisor below the host may have answered otherwise than the processor. */
+  static boolean hypervisorsDiffer(Instruction i, Case host) {
+    // A gate that is not open to programs is refused with #GP and an error code that names it (AMD APM volume 2, 8.2.14).
+    return i.mnemonic == Mnemonic.INT && (host.trap() == Fault.GP || host.trap() == Fault.UD) && host.error() == 0;
+  }
+
   private static void exempt(String reason, String... mnemonics) {
     for (String name : mnemonics) {
       BY_MNEMONIC.put(Mnemonic.valueOf(name), reason);
@@ -73,6 +79,7 @@ final class Exemptions {
     for (String row : new String[] {"POP FS", "POP GS", "MOV Sw,Ew"}) {
       BY_ROW.put(row, "needs descriptors of the host's kernel");
     }
+    exempt("whether it is refused for the mode or the privilege differs between AMD's processors", "SYSEXIT");
     exempt("a hypervisor below the host may report it as a fault", "INT1");
   }
 }

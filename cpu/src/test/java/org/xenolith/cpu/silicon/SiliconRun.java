@@ -12,10 +12,11 @@ import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.ProcessorModel;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Form;
+import org.xenolith.isa.Instruction;
 
 /** Runs many cases on both sides and gathers what differs. */
 final class SiliconRun {
-  /** What came of it; {@code left} cases were left out, see {@link Exemptions#vendorsDiffer}. */
+  /** What came of it; {@code left} cases were left out, see {@link Exemptions}. */
   record Result(
       int rows, long cases, long left, Map<String, List<String>> exempt, List<String> failures, Map<String, Integer> failedRows) {}
 
@@ -70,12 +71,17 @@ final class SiliconRun {
           host.run(count);
           for (int n = 0; n < count; n++) {
             Case theirs = host.at(n);
-            if (!amd && Exemptions.vendorsDiffer(Oracle.decode(theirs.code()), theirs)) {
+            Instruction i = Oracle.decode(theirs.code());
+            if (!amd && Exemptions.vendorsDiffer(i, theirs) || Exemptions.hypervisorsDiffer(i, theirs)) {
               left++;
               continue;
             }
-            mine.segment().copyFrom(theirs.segment());
             List<String> differences = compare(ours, theirs, mine);
+            if (!differences.isEmpty()) {
+              // On some virtual machines code that another processor has just written raises #UD once in 20,000 cases, and never twice.
+              host.run(count);
+              differences = compare(ours, theirs, mine);
+            }
             if (!differences.isEmpty()) {
               int before = failedRows.merge(row.id + " " + row, 1, Integer::sum);
               if (before <= REPORTED_PER_ROW) {
@@ -92,6 +98,7 @@ final class SiliconRun {
   }
 
   private static List<String> compare(InterpreterSide ours, Case theirs, Case mine) {
+    mine.segment().copyFrom(theirs.segment());
     try {
       ours.run(mine);
     } catch (IllegalStateException e) {
