@@ -16,7 +16,7 @@ final class FarControl {
   }
 
   private static int selector(Cpu c, Instruction i) {
-    return i.kind0 == OperandKind.FAR ? (int) i.imm2 : c.mmu.read16(c.ea(i, offsetWidth(i)));
+    return i.kind0 == OperandKind.FAR ? i.imm2 : c.mmu.read16(c.ea(i, offsetWidth(i)));
   }
 
   private static long offset(Cpu c, Instruction i) {

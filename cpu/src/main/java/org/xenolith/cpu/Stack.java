@@ -168,7 +168,7 @@ final class Stack {
 
   static void enter(Cpu c, Instruction i) {
     int width = i.width;
-    int level = (int) i.imm2 & 31;
+    int level = i.imm2 & 31;
     long frame = pointer(c, -width);
     long base = c.r[Cpu.RBP];
     long last = frame - (level > 0 ? (long) level * width : 0) - (i.imm & 0xffff) & mask(c);

@@ -171,7 +171,7 @@ public final class Printer {
   private static void appendMemory(Instruction in, StringBuilder text) {
     appendSegment(in, text);
     boolean none = in.base == NO_REGISTER && in.index == NO_REGISTER && !in.ripRelative;
-    long displacement = in.displacement;
+    long displacement = in.displacement();
     if (none) {
       text.append("0x").append(Long.toHexString(Instruction.truncate(displacement, in.addressWidth)));
       return;

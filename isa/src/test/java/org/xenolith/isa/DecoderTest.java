@@ -88,10 +88,10 @@ class DecoderTest {
 
   @Test
   void stackSegmentIsTheDefaultForRspAndRbpOnly() {
-    assertThat(decode("8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.SS);
-    assertThat(decode("8b 04 24", CpuMode.LONG64).segment).isEqualTo(Instruction.SS);
-    assertThat(decode("41 8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.DS);
-    assertThat(decode("65 8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.GS);
+    assertThat((int) decode("8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.SS);
+    assertThat((int) decode("8b 04 24", CpuMode.LONG64).segment).isEqualTo(Instruction.SS);
+    assertThat((int) decode("41 8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.DS);
+    assertThat((int) decode("65 8b 45 00", CpuMode.LONG64).segment).isEqualTo(Instruction.GS);
   }
 
   @Test
@@ -100,7 +100,7 @@ class DecoderTest {
     Arrays.fill(code, (byte) 0x66);
     code[13] = 0x01; // 66 x 13, add, ModRM: 15 bytes
     code[14] = (byte) 0xc8;
-    assertThat(new Decoder().decode(code, 0, 32, ADDRESS, CpuMode.LONG64).length).isEqualTo(15);
+    assertThat((int) new Decoder().decode(code, 0, 32, ADDRESS, CpuMode.LONG64).length).isEqualTo(15);
     code[13] = 0x66;
     code[14] = 0x01;
     assertThat(new Decoder().decode(code, 0, 32, ADDRESS, CpuMode.LONG64).mnemonic).isEqualTo(Mnemonic.TOO_LONG);
@@ -144,7 +144,7 @@ class DecoderTest {
     assertThat(decode("0f 84 00 01 00 00", CpuMode.LONG64).target()).isEqualTo(ADDRESS + 0x106);
     assertThat(decode("66 e9 00 00", CpuMode.LONG64).target()).isEqualTo(0x1004); // AMD: 66 cuts the target to 16 bits
     Instruction jcc = decode("7f 10", CpuMode.LONG64);
-    assertThat(jcc.condition).isEqualTo(15);
+    assertThat((int) jcc.condition).isEqualTo(15);
     assertThat(jcc.next()).isEqualTo(ADDRESS + 2);
     assertThat(Condition.holds(15, 0)).isTrue();
     assertThat(Condition.holds(15, Encoding.SF)).isFalse();

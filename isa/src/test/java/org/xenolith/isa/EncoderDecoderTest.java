@@ -67,8 +67,8 @@ class EncoderDecoderTest {
     String what = form + " " + List.of(form.row().operands) + " " + HexFormat.of().formatHex(code);
     assertThat(instruction).as(what).isNotNull();
     assertThat(instruction.encoding).as(what).isSameAs(form.row());
-    assertThat(instruction.length).as(what).isEqualTo(code.length);
-    assertThat(instruction.condition).as(what).isEqualTo(condition);
+    assertThat((int) instruction.length).as(what).isEqualTo(code.length);
+    assertThat((int) instruction.condition).as(what).isEqualTo(condition);
     if (form.row().isVex() || form.row().isEvex()) {
       return;
     }
@@ -84,12 +84,12 @@ class EncoderDecoderTest {
 
   private static String operand(Instruction in, int i) {
     return switch (in.kind(i)) {
-      case MEM -> "mem " + in.base + " " + in.index + " " + in.shift + " " + in.ripRelative + " " + in.displacement;
+      case MEM -> "mem " + in.base + " " + in.index + " " + in.shift + " " + in.ripRelative + " " + in.displacement();
       case IMM, REL -> "number " + in.imm;
       case PORT -> "number " + (in.reg(i) == NO_REGISTER ? in.imm : -1);
-      case IMM2 -> "number " + in.imm2;
+      case IMM2 -> "number " + (int) in.imm2;
       case MOFFS -> "number " + in.ea;
-      case FAR -> "far " + in.imm2 + " " + in.imm;
+      case FAR -> "far " + (int) in.imm2 + " " + in.imm;
       default -> in.kind(i) + " " + in.reg(i);
     };
   }
