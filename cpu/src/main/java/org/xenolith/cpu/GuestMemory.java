@@ -16,6 +16,9 @@ public final class GuestMemory {
   /** log2 of {@link #FRAME_SIZE}. */
   public static final int FRAME_SHIFT = 12;
 
+  /** So many changes of page tables are remembered one by one, a power of two. */
+  static final int REMEMBERED_CHANGES = 64;
+
   private static final byte CODE = 1;
   private static final byte WRITTEN = 2;
   private static final byte HOLE = 4;
@@ -25,7 +28,11 @@ public final class GuestMemory {
   private final long frames;
   private final byte[] state;
   private CodeCache codeCache;
+
+  /** Changes of page tables that were told of, and the last of them: {@code level << 9 | slot}. */
   private long tableChanges;
+
+  private final short[] changedEntries = new short[REMEMBERED_CHANGES];
 
   /**
    * @param segment zero-filled, aligned to a frame, a whole number of frames, alive as long as this object is used
@@ -45,14 +52,25 @@ public final class GuestMemory {
     return frames;
   }
 
-  /** A hypervisor that sees every change of a page table tells of one: TLBs may hold what is no longer true. */
-  public void tableChanged() {
+  /**
+   * A hypervisor that sees every change of a page table tells of one: TLBs may hold what is no longer true.
+   *
+   * @param level of the table, of 64-bit entries: 1 where they map pages of 4 KiB
+   * @param slot which entry, 0 to 511
+   */
+  public void tableChanged(int level, int slot) {
+    changedEntries[(int) tableChanges & REMEMBERED_CHANGES - 1] = (short) (level << 9 | slot);
     tableChanges++;
   }
 
-  /** How often {@link #tableChanged} was called. */
+  /** How many changes were told of. */
   long tableChanges() {
     return tableChanges;
+  }
+
+  /** Change {@code n}, counted from 0 and one of the last {@link #REMEMBERED_CHANGES}: {@code level << 9 | slot}. */
+  int changedEntry(long n) {
+    return changedEntries[(int) n & REMEMBERED_CHANGES - 1];
   }
 
   /** Makes a hole: processors' accesses to these frames go to the {@link Bus}. To be called before any processor runs. */

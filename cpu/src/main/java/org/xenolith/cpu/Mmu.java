@@ -152,7 +152,7 @@ public final class Mmu {
       }
     }
     set.key = key;
-    set.emptyAt = memory.tableChanges();
+    set.trueAt = memory.tableChanges();
     return set;
   }
 
@@ -238,18 +238,54 @@ public final class Mmu {
   }
 
   /**
-   * Forgets all translations of the root at {@code rootPa}, unless no page table has changed since there were none: then each is what a
-   * walk would find. For a hypervisor that calls {@link GuestMemory#tableChanged}.
+   * Forgets all translations of every root but for those that a walk would find again, since nothing that they rest on has changed. For a
+   * hypervisor that calls {@link GuestMemory#tableChanged}.
    */
-  public void flushChangedRoot(long rootPa) {
+  public void flushChanged() {
+    long before = changes;
     for (TlbSet set : sets) {
-      if ((set.key & ADDRESS) == rootPa && set.emptyAt != memory.tableChanges()) {
-        changes++;
-        flushes++;
-        set.clear();
-        set.emptyAt = memory.tableChanges();
+      forgetChanged(set);
+    }
+    flushes += changes == before ? 0 : 1;
+  }
+
+  /** As {@link #flushChanged}, for the root at {@code rootPa} alone. */
+  public void flushChanged(long rootPa) {
+    long before = changes;
+    for (TlbSet set : sets) {
+      if ((set.key & ADDRESS) == rootPa) {
+        forgetChanged(set);
       }
     }
+    flushes += changes == before ? 0 : 1;
+  }
+
+  /** Forgets all translations of the root at {@code rootPa}. */
+  public void flushRoot(long rootPa) {
+    changes++;
+    flushes++;
+    for (TlbSet set : sets) {
+      if (set.key != TlbSet.NONE && (set.key & ADDRESS) == rootPa) {
+        forget(set);
+      }
+    }
+  }
+
+  private void forgetChanged(TlbSet set) {
+    long now = memory.tableChanges();
+    if (set.key == TlbSet.NONE || set.trueAt == now) {
+      return;
+    }
+    changes++;
+    if (now - set.trueAt > GuestMemory.REMEMBERED_CHANGES) {
+      set.clear();
+    } else {
+      for (long n = set.trueAt; n < now; n++) {
+        int entry = memory.changedEntry(n);
+        set.forgetEntry(entry >>> 9, entry & 511);
+      }
+    }
+    set.trueAt = now;
   }
 
   /**

@@ -20,8 +20,8 @@ final class TlbSet {
 
   long key = NONE;
 
-  /** {@link GuestMemory#tableChanges} when there was no entry last. */
-  long emptyAt;
+  /** {@link GuestMemory#tableChanges} when every entry was what a walk would have found, last. */
+  long trueAt;
 
   /** Where in the tables there may be entries, a bit for each: of pages that are not global, and of those that are. */
   private final long[] local = new long[3 * ENTRIES / 64], global = new long[3 * ENTRIES / 64];
@@ -191,6 +191,27 @@ final class TlbSet {
     long tag = Host.getLong(read + offset);
     if (tag >>> shift == va >>> shift && tag != empty(offset % TABLE)) {
       put(offset, empty(offset % TABLE), 0);
+    }
+  }
+
+  /**
+   * Forgets every page whose walk may use the entry of a table of {@code level} at {@code slot}. Where a table is an entry of itself, a
+   * walk uses its entries as those of a lower level, too.
+   */
+  void forgetEntry(int level, int slot) {
+    for (int offset = 16 * slot; offset < 3 * TABLE; offset += 16 * 512) {
+      put(offset, empty(offset % TABLE), 0);
+    }
+    for (int word = 0; level > 1 && word < local.length; word++) {
+      for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
+        int offset = offset(word, bits);
+        long tag = Host.getLong(read + offset);
+        for (int l = 2; l <= level; l++) {
+          if ((tag >>> 12 + 9 * (l - 1) & 511) == slot) {
+            put(offset, empty(offset % TABLE), 0);
+          }
+        }
+      }
     }
   }
 

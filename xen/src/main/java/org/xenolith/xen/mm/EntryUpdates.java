@@ -51,7 +51,7 @@ final class EntryUpdates {
         tables.checkGlobal(level, tableMfn, slot, wanted);
         entry = Pte.adjust(level, wanted);
         if (Pte.similar(old, entry)) {
-          write(pa, old, entry, preserveAd);
+          write(level, slot, pa, old, entry, preserveAd);
           return 0;
         }
         rc = level >= L2 ? tables.getFromTable(level, entry, tableMfn, domid) : tables.getFromL1(entry, domid, pageOwner);
@@ -64,7 +64,7 @@ final class EntryUpdates {
     } else {
       tables.checkAbsent(level, tableMfn, slot, wanted);
     }
-    write(pa, old, entry, preserveAd);
+    write(level, slot, pa, old, entry, preserveAd);
     log.entry(level, tableMfn, slot, old, entry);
     if (level == L1) {
       tables.putFromL1(old);
@@ -74,9 +74,9 @@ final class EntryUpdates {
     return 0;
   }
 
-  private void write(long pa, long old, long entry, boolean preserveAd) {
+  private void write(int level, int slot, long pa, long old, long entry, boolean preserveAd) {
     if (Pte.present(old)) {
-      memory.tableChanged();
+      memory.tableChanged(level, slot);
     }
     memory.writeLong(pa, preserveAd ? entry | old & (Pte.ACCESSED | Pte.DIRTY) : entry);
   }

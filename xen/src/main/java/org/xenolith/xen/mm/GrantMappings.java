@@ -28,9 +28,9 @@ public final class GrantMappings implements GrantEntries {
     long old = memory.readLong(pa);
     long mark = mmu.xen().debugBuild ? Pte.GRANT : 0;
     long entry = Pte.adjust(L1, Pte.of(mfn, flags | mark));
-    memory.tableChanged();
+    memory.tableChanged(L1, slot(pa));
     memory.writeLong(pa, entry);
-    mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, old, entry);
+    mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, slot(pa), old, entry);
     mmu.types().tables().putFromL1(old);
     mmu.refusals().report(vcpu, 0);
     return true;
@@ -41,7 +41,6 @@ public final class GrantMappings implements GrantEntries {
     if (from != 0 && isEntry) {
       return false;
     }
-    memory.tableChanged();
     long moved = 0;
     if (from != 0) {
       long pa = entryPa(vcpu, from, false);
@@ -49,21 +48,28 @@ public final class GrantMappings implements GrantEntries {
         return false;
       }
       moved = memory.readLong(pa);
+      memory.tableChanged(L1, slot(pa));
       memory.writeLong(pa, 0);
-      mmu.log().unmapped(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, moved);
+      mmu.log().unmapped(L1, pa >>> GuestMemory.FRAME_SHIFT, slot(pa), moved);
     }
     long pa = entryPa(vcpu, address, isEntry);
     long old = pa < 0 ? 0 : memory.readLong(pa);
     boolean same = Pte.present(old) && Pte.mfn(old) == mfn && (old & Pte.WRITABLE) != 0 == writable;
     if (same) {
+      memory.tableChanged(L1, slot(pa));
       memory.writeLong(pa, moved);
-      mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, (int) pa >>> 3 & 511, old, moved);
+      mmu.log().entry(L1, pa >>> GuestMemory.FRAME_SHIFT, slot(pa), old, moved);
     } else {
       mmu.types().tables().putFromL1(moved);
       mmu.refusals().report(vcpu, 0);
     }
     mmu.tlb().flush(vcpu.domain);
     return same;
+  }
+
+  /** Which entry of its table is at a machine address. */
+  private static int slot(long pa) {
+    return (int) pa >>> 3 & 511;
   }
 
   /** The machine address of an entry in an L1 table of the domain, or -1. */

@@ -247,8 +247,11 @@ final class PageTables {
 
   /** Checks every entry of a frame that becomes a page table, takes their references, and writes them as Xen keeps them. */
   int promote(long tableMfn, int level, int domid) {
-    // The frame may have been a table before, with other entries.
-    memory.tableChanged();
+    Domain domain = xen.domain(domid);
+    if (level == L4 && domain != null) {
+      // The frame may have been a root before, with other entries. Other tables are found by an entry that was told of when it changed.
+      domain.vcpus.forEach(v -> v.cpu.mmu.flushRoot(tableMfn << GuestMemory.FRAME_SHIFT));
+    }
     for (int slot = 0; slot < ENTRIES; slot++) {
       long pa = slotPa(tableMfn, slot);
       long entry = memory.readLong(pa);
@@ -330,7 +333,7 @@ final class PageTables {
   private void setM2p(long tableMfn, long entry) {
     long pa = slotPa(tableMfn, FIRST_XEN_SLOT);
     if (memory.readLong(pa) != entry) {
-      memory.tableChanged();
+      memory.tableChanged(L4, FIRST_XEN_SLOT);
       memory.writeLong(pa, entry);
     }
   }

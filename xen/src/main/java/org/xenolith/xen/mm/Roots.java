@@ -120,9 +120,9 @@ public final class Roots {
    * roots that are not in use may stay: they are dropped when their root comes into use. What is certain to be found again stays, too.
    */
   private static void flushRoots(Vcpu vcpu) {
-    vcpu.cpu.mmu.flushChangedRoot(vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT);
+    vcpu.cpu.mmu.flushChanged(vcpu.kernelRootMfn << GuestMemory.FRAME_SHIFT);
     if (vcpu.userRootMfn != 0) {
-      vcpu.cpu.mmu.flushChangedRoot(vcpu.userRootMfn << GuestMemory.FRAME_SHIFT);
+      vcpu.cpu.mmu.flushChanged(vcpu.userRootMfn << GuestMemory.FRAME_SHIFT);
     }
   }
 

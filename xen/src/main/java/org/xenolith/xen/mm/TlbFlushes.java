@@ -30,9 +30,13 @@ final class TlbFlushes {
     }
   }
 
-  /** Flushes everything on one vcpu. */
+  /** Flushes everything on one vcpu. Of a PV domain, whose tables Xen sees change, what is certain to be found again stays. */
   void flush(Vcpu vcpu) {
-    vcpu.cpu.mmu.flushAll();
+    if (vcpu.domain.isContainer()) {
+      vcpu.cpu.mmu.flushAll();
+    } else {
+      vcpu.cpu.mmu.flushChanged();
+    }
     vcpu.tlbFlushed = ++clock;
   }
 
