@@ -562,7 +562,6 @@ public final class Cpu {
     }
   }
 
-  /** Whether memory that is not the operand of an instruction is its stack. */
   /**
    * Forgets debug traps that wait behind the instruction with which the guest was left: they struck where that led to, and whoever owns
    * that place has taken them.
@@ -571,6 +570,7 @@ public final class Cpu {
     debugging.drop();
   }
 
+  /** Whether memory that is not the operand of an instruction is its stack. */
   private static boolean usesStack(Instruction i) {
     return switch (i.mnemonic) {
       case PUSH, POP, PUSHA, POPA, PUSHF, POPF, CALL, RET, CALLF, RETF, IRET, ENTER, LEAVE -> true;

@@ -29,9 +29,10 @@ public final class GuestMemory {
   private final byte[] state;
   private CodeCache codeCache;
 
-  /** Changes of page tables that were told of, and the last of them: {@code level << 9 | slot}. */
+  /** How many changes of page tables were told of. */
   private long tableChanges;
 
+  /** The last of them: {@code level << 9 | slot}. */
   private final short[] changedEntries = new short[REMEMBERED_CHANGES];
 
   /**

@@ -78,7 +78,7 @@ final class SiliconRun {
             }
             List<String> differences = compare(ours, theirs, mine);
             if (!differences.isEmpty()) {
-              // On some virtual machines code that another processor has just written raises #UD once in 20,000 cases, and never twice.
+              // On some virtual machines code that was just written by another processor raises #UD, twice in 800,000 cases, but not again.
               host.run(count);
               differences = compare(ours, theirs, mine);
             }

@@ -250,7 +250,7 @@ final class PageTables {
     Domain domain = xen.domain(domid);
     if (level == L4 && domain != null) {
       // The frame may have been a root before, with other entries. Other tables are found by an entry that was told of when it changed.
-      domain.vcpus.forEach(v -> v.cpu.mmu.flushRoot(tableMfn << GuestMemory.FRAME_SHIFT));
+      xen.mmu.tlb().flushRoot(domain, tableMfn);
     }
     for (int slot = 0; slot < ENTRIES; slot++) {
       long pa = slotPa(tableMfn, slot);

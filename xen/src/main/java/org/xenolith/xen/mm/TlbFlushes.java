@@ -1,5 +1,6 @@
 package org.xenolith.xen.mm;
 
+import org.xenolith.cpu.GuestMemory;
 import org.xenolith.xen.Domain;
 import org.xenolith.xen.Vcpu;
 
@@ -38,6 +39,13 @@ final class TlbFlushes {
       vcpu.cpu.mmu.flushChanged();
     }
     vcpu.tlbFlushed = ++clock;
+  }
+
+  /** Flushes on all vcpus of a domain what they hold of a root. */
+  void flushRoot(Domain domain, long rootMfn) {
+    for (Vcpu v : domain.vcpus) {
+      v.cpu.mmu.flushRoot(rootMfn << GuestMemory.FRAME_SHIFT);
+    }
   }
 
   /** Flushes everything on all vcpus of a domain. */
