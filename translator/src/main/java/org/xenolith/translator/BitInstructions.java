@@ -21,13 +21,13 @@ final class BitInstructions {
     this.flags = flags;
   }
 
-  /** Loads the operand in memory, see {@link TraceTranslator#at}, into {@link Host#B}, zero-extended. */
+  /** Loads the operand in memory, see {@link TraceTranslator#withOperand}, into {@link Host#B}, zero-extended. */
   void loadOperand(int width) {
     switch (width) {
-      case 1 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, t.pointer(), t.at());
-      case 2 -> e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, B, t.pointer(), t.at());
-      case 4 -> e.withMemory(0, 0, Emitter.MAP_ONE, 0x8b, B, t.pointer(), t.at());
-      default -> e.load(B, t.pointer(), t.at());
+      case 1 -> t.withOperand(0, 0, Emitter.MAP_0F, 0xb6, B);
+      case 2 -> t.withOperand(0, 0, Emitter.MAP_0F, 0xb7, B);
+      case 4 -> t.withOperand(0, 0, Emitter.MAP_ONE, 0x8b, B);
+      default -> t.withOperand(0, 8, Emitter.MAP_ONE, 0x8b, B);
     }
   }
 

@@ -110,7 +110,7 @@ final class ControlTransfers {
     // The TLB's fetch entry must be the one that the jump was found under.
     t.shifted(A, A, 8);
     e.arithmeticImmediate(Emitter.AND, 0, A, Mmu.TABLE_BYTES - 16);
-    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, State.TLB + FETCH);
+    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, 0, State.TLB + FETCH);
     e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, B, JumpCache.PAGES);
     e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);

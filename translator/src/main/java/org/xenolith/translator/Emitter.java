@@ -141,12 +141,12 @@ final class Emitter {
     displacement(mod, displacement);
   }
 
-  /** An instruction with memory at base + index + displacement in r/m. */
-  void withIndexed(int prefix, int rex, int map, int opcode, int reg, int base, int index, int displacement) {
+  /** An instruction with memory at base + (index << shift) + displacement in r/m. */
+  void withIndexed(int prefix, int rex, int map, int opcode, int reg, int base, int index, int shift, int displacement) {
     start(prefix, rex | reg >> 3 << 2 | index >> 3 << 1 | base >> 3, map, opcode);
     int mod = displacement == 0 && (base & 7) != 5 ? 0 : displacement == (byte) displacement ? 1 : 2;
     u8(mod << 6 | (reg & 7) << 3 | 4);
-    u8((index & 7) << 3 | base & 7);
+    u8(shift << 6 | (index & 7) << 3 | base & 7);
     displacement(mod, displacement);
   }
 
@@ -246,11 +246,11 @@ final class Emitter {
 
   /** Arithmetic of 64 bits on a register and memory at base + index + displacement. */
   void arithmeticIndexed(int operation, int to, int base, int index, int displacement) {
-    withIndexed(0, 8, MAP_ONE, operation << 3 | 3, to, base, index, displacement);
+    withIndexed(0, 8, MAP_ONE, operation << 3 | 3, to, base, index, 0, displacement);
   }
 
   void loadIndexed(int to, int base, int index, int displacement) {
-    withIndexed(0, 8, MAP_ONE, 0x8b, to, base, index, displacement);
+    withIndexed(0, 8, MAP_ONE, 0x8b, to, base, index, 0, displacement);
   }
 
   /** Rotates 32 bits of a register to the right into another; the flags stay (BMI2). */

@@ -156,7 +156,7 @@ final class IntegerInstructions {
       e.plain(prefix, rex, map, opcode);
       result = Host.RAX;
     } else if (memory) {
-      e.withMemory(prefix, rex, map, opcode, reg, t.pointer(), t.at());
+      t.withOperand(prefix, rex, map, opcode, reg);
     } else {
       int guest = i.reg(rule.rm);
       int rm = t.home(guest);

@@ -52,7 +52,7 @@ final class LoopRegisters {
         moves.add(new Move(host, free, TraceTranslator.register(guest), -1));
         homes[guest] = host;
       } else if (origin >= 0) {
-        moves.add(new Move(host, free, addresses.place(origin), origin));
+        moves.add(new Move(host, free, addresses.of(origin).place, origin));
         origin = nextOrigin(addresses, origin);
       } else {
         return;
@@ -75,9 +75,9 @@ final class LoopRegisters {
   /** The next step of the second round whose operand's address is to be in a register, or -1. */
   private static int nextOrigin(LoopAddresses addresses, int last) {
     if (addresses != null) {
-      for (int n : addresses.indexes()) {
-        if (n > last && addresses.origin(n) == n) {
-          return n;
+      for (LoopAddresses.Address address : addresses.all()) {
+        if (address.step > last && addresses.origin(address.step) == address.step) {
+          return address.step;
         }
       }
     }

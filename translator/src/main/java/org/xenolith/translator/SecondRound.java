@@ -90,37 +90,34 @@ final class SecondRound {
   private void translateAddresses() {
     Stub out = exit();
     out.betweenRounds = true;
-    for (int n : addresses.indexes()) {
-      int place = addresses.place(n);
-      int table = State.TLB + addresses.table(n);
-      if (addresses.isFixed(n)) {
-        Instruction i = steps.get(n).instruction;
+    for (LoopAddresses.Address address : addresses.all()) {
+      int place = address.place;
+      if (address.fixed) {
+        Instruction i = address.operand;
+        int step = address.step;
         if (TraceTranslator.isConstant(i)) {
           e.constant(A, i.ea);
         } else {
           t.linearAddress(i);
         }
-        t.entry(A, addresses.table(n));
-        e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - addresses.size(n));
+        t.entry(A, address.table());
+        e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - address.bytes());
         out.jumps.add(e.jump(JA));
-        t.addPage(addresses.table(n));
+        t.addPage(address.table());
         e.store(STATE, place, A);
-        if (registers.pointer(addresses, n) >= 0 && addresses.origin(n) != n) {
+        if (registers.pointer(addresses, step) >= 0 && addresses.origin(step) != step) {
           // One register serves both if their pages are as near each other in the host.
-          e.lea(A, A, -1, 0, -addresses.distance(n));
-          e.arithmeticMemory(Emitter.CMP, A, STATE, addresses.place(addresses.origin(n)));
+          e.lea(A, A, -1, 0, -addresses.distance(step));
+          e.arithmeticMemory(Emitter.CMP, A, STATE, addresses.of(addresses.origin(step)).place);
           out.jumps.add(e.jump(JNE));
         }
       } else {
         e.load(A, STATE, place);
         t.entryPlace(A);
         e.arithmeticImmediate(Emitter.AND, 8, A, -GuestMemory.FRAME_SIZE);
-        e.arithmeticIndexed(Emitter.CMP, A, STATE, B, table);
+        e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + address.table());
         out.jumps.add(e.jump(JNE));
-        e.store(STATE, place, A);
-        e.loadIndexed(B, STATE, B, table + 8);
-        e.arithmetic(Emitter.SUB, B, A);
-        e.store(STATE, place + 8, B);
+        rememberPage(address, out);
       }
     }
     e.store32(STATE, State.LOOP_PATIENCE, LoopAddresses.PATIENCE);
@@ -150,29 +147,34 @@ final class SecondRound {
   }
 
   /**
-   * Turns the memory operand into a host address in {@link Host#A}, or leaves, as {@link TraceTranslator#operandAddress} does.
+   * Finds where the memory operand is in the host, or leaves, as {@link TraceTranslator#operandAddress} does.
    *
    * @param index the step's place in the trace
    * @return false if that is still to be done
    */
   boolean operandAddress(Step step, int index, int size, int table) {
-    int place = addresses == null ? 0 : addresses.place(index);
-    if (place == 0) {
+    LoopAddresses.Address address = addresses == null ? null : addresses.of(index);
+    if (address == null) {
       return false;
     }
-    if (index >= loop) {
-      address(step, index, size, table, place);
-      return true;
+    if (index < loop) {
+      addresses.note(index, size, table);
+      return false;
     }
-    addresses.note(index, size, table);
-    return false;
+    t.hostFlagsLost();
+    if (address.fixed) {
+      fixedAddress(address, index);
+    } else {
+      address(step, address, index == address.step);
+    }
+    return true;
   }
 
   /** In the first round, with the linear address in {@link Host#A}: remembers it. */
   void remember(int index) {
-    int place = addresses == null || index >= loop ? 0 : addresses.place(index);
-    if (place != 0 && !addresses.isFixed(index)) {
-      e.store(STATE, place, A);
+    LoopAddresses.Address address = addresses == null || index >= loop ? null : addresses.of(index);
+    if (address != null && !address.fixed && address.step == index + loop) {
+      e.store(STATE, address.place, A);
     }
   }
 
@@ -181,44 +183,96 @@ final class SecondRound {
     return addresses != null && index >= loop;
   }
 
-  private void address(Step step, int index, int size, int table, int place) {
-    t.hostFlagsLost();
-    if (addresses.isFixed(index)) {
-      if (registers.pointer(addresses, index) >= 0) {
-        t.operandAt(registers.pointer(addresses, index), addresses.distance(index));
-      } else {
-        e.load(A, STATE, place);
-      }
-      return;
+  private void fixedAddress(LoopAddresses.Address address, int index) {
+    if (registers.pointer(addresses, index) >= 0) {
+      t.operandAt(registers.pointer(addresses, index), addresses.distance(index));
+    } else {
+      e.load(A, STATE, address.place);
     }
-    t.linearAddress(step.instruction);
-    e.move(B, A);
-    e.arithmeticMemory(Emitter.SUB, B, STATE, place);
-    e.arithmeticImmediate(Emitter.CMP, 8, B, GuestMemory.FRAME_SIZE - size);
-    Stub other = t.detour(step, JA, this::emitOtherPage);
-    e.arithmeticMemory(Emitter.ADD, A, STATE, place + 8);
-    other.back = e.position();
-    other.place = place;
-    other.size = size;
-    other.access = table;
   }
 
-  /** Remembers the page that an operand is in now, whose linear address is in {@link Host#A}. */
-  private void emitOtherPage(Stub stub) {
+  /**
+   * Finds an operand that rounds move. If only one of its registers moves and is in the host, the other is part of what is remembered, and
+   * the access waits for neither the check nor an addition.
+   *
+   * @param first whether it is the first of those that {@code address} is for, and has to look for the bytes of all
+   */
+  private void address(Step step, LoopAddresses.Address address, boolean first) {
+    Instruction i = step.instruction;
+    boolean split = isSplit(address);
+    long from = first ? address.begin() : i.ea;
+    if (first || !split) {
+      t.linearAddress(i, from);
+    }
+    if (first) {
+      int distance = split ? A : B;
+      e.move(distance, A);
+      e.arithmeticMemory(Emitter.SUB, distance, STATE, address.place);
+      e.arithmeticImmediate(Emitter.CMP, 8, distance, GuestMemory.FRAME_SIZE - address.bytes());
+      Stub other = t.detour(step, JA, stub -> emitOtherPage(address, stub));
+      other.back = e.position();
+    }
+    if (split) {
+      e.load(A, STATE, address.place + 8);
+      t.operandAt(A, t.home(address.moving), address.moving == i.index ? i.shift : 0, (int) i.ea);
+    } else {
+      e.arithmeticMemory(Emitter.ADD, A, STATE, address.place + 8);
+      t.operandAt(A, (int) (i.ea - from));
+    }
+  }
+
+  private boolean isSplit(LoopAddresses.Address address) {
+    return address.moving != Instruction.NO_REGISTER && Windows.takesOperand(steps.get(address.step))
+        && registers.homes()[address.moving] >= 0;
+  }
+
+  /**
+   * Remembers the page that an operand is in now. Its linear address is in {@link Host#A}, or how far that is from the page it was in
+   * before.
+   */
+  private void emitOtherPage(LoopAddresses.Address address, Stub stub) {
     e.memoryImmediate32(Emitter.SUB, STATE, State.LOOP_PATIENCE, 1);
     stub.miss.jumps.add(e.jump(JS));
-    t.entry(A, stub.access);
-    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - stub.size);
+    if (isSplit(address)) {
+      e.arithmeticMemory(Emitter.ADD, A, STATE, address.place);
+    } else {
+      e.store(STATE, State.SCRATCH, A);
+    }
+    t.entry(A, address.table());
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - address.bytes());
     stub.miss.jumps.add(e.jump(JA));
-    t.addPage(stub.access);
-    e.store(STATE, State.SCRATCH, A);
-    int table = State.TLB + stub.access;
-    e.loadIndexed(A, STATE, B, table);
-    e.store(STATE, stub.place, A);
-    e.loadIndexed(B, STATE, B, table + 8);
-    e.arithmetic(Emitter.SUB, B, A);
-    e.store(STATE, stub.place + 8, B);
-    e.load(A, STATE, State.SCRATCH);
+    e.loadIndexed(A, STATE, B, State.TLB + address.table());
+    rememberPage(address, stub.miss);
+    if (!isSplit(address)) {
+      e.load(A, STATE, State.SCRATCH);
+    }
     e.jumpTo(e.address(stub.back));
+  }
+
+  /** Remembers a page, whose linear address is in {@link Host#A} and whose entry of the TLB is at {@link Host#B}, or leaves. */
+  private void rememberPage(LoopAddresses.Address address, Stub otherwise) {
+    int table = State.TLB + address.table();
+    int read = State.TLB + TraceTranslator.READ;
+    if (address.bothTables()) {
+      e.arithmeticIndexed(Emitter.CMP, A, STATE, B, read);
+      otherwise.jumps.add(e.jump(JNE));
+      e.store(STATE, address.place, A);
+      e.loadIndexed(A, STATE, B, table + 8);
+      e.arithmeticIndexed(Emitter.CMP, A, STATE, B, read + 8);
+      otherwise.jumps.add(e.jump(JNE));
+      e.move(B, A);
+    } else {
+      e.store(STATE, address.place, A);
+      e.loadIndexed(B, STATE, B, table + 8);
+    }
+    e.arithmeticMemory(Emitter.SUB, B, STATE, address.place);
+    if (isSplit(address) && address.still != Instruction.NO_REGISTER) {
+      if (t.home(address.still) >= 0) {
+        e.arithmetic(Emitter.ADD, B, t.home(address.still));
+      } else {
+        e.arithmeticMemory(Emitter.ADD, B, STATE, TraceTranslator.register(address.still));
+      }
+    }
+    e.store(STATE, address.place + 8, B);
   }
 }

@@ -46,7 +46,4 @@ final class Stub {
 
   int back;
   Stub miss;
-
-  /** For an operand that is in another page than last time: its place. */
-  int place;
 }

@@ -61,9 +61,9 @@ final class TraceTranslator {
   /** Accesses that are near each other, or null. */
   private Windows windows;
 
-  private int pointer;
+  /** Where the operand is, see {@link #operandAt(int, int, int, int)}. */
+  private int pointer, pointerIndex, pointerShift, at;
 
-  private int at;
   private int loop;
 
   TraceTranslator(Translator owner) {
@@ -478,10 +478,15 @@ final class TraceTranslator {
    * @param wide 8, or 0 for the lower half, zero-extended
    */
   void offset(Instruction i, int wide, int into) {
+    offset(i, wide, into, i.ea);
+  }
+
+  /** The same with another displacement than the instruction's. */
+  private void offset(Instruction i, int wide, int into, long displacement) {
     int base = i.base == Instruction.NO_REGISTER ? -1 : home(i.base);
     int scaled = i.index == Instruction.NO_REGISTER ? -1 : home(i.index);
     if (i.base == Instruction.NO_REGISTER && i.index == Instruction.NO_REGISTER) {
-      e.constant(into, wide == 0 ? i.ea & 0xffff_ffffL : i.ea);
+      e.constant(into, wide == 0 ? displacement & 0xffff_ffffL : displacement);
       return;
     }
     if (i.base != Instruction.NO_REGISTER && base < 0) {
@@ -492,8 +497,8 @@ final class TraceTranslator {
       scaled = B;
       e.load(B, STATE, register(i.index));
     }
-    if (scaled >= 0 || i.ea != 0) {
-      e.lea(wide, into, base, scaled, i.shift, (int) i.ea);
+    if (scaled >= 0 || displacement != 0) {
+      e.lea(wide, into, base, scaled, i.shift, (int) displacement);
     } else if (wide == 0) {
       e.move32(into, base);
     } else {
@@ -505,20 +510,31 @@ final class TraceTranslator {
     return State.REGISTERS + 8 * guest;
   }
 
-  /** The register with the host address of the operand or of something before it: {@link Host#A}, but for REENCODE in a loop. */
-  int pointer() {
-    return pointer;
-  }
-
-  /** How far behind that the operand is, in bytes. */
+  /** How far the access to memory is behind the host address in {@link Host#A}, in bytes, for what is in a window. */
   int at() {
     return at;
   }
 
-  /** A register holds the host address of something that the operand is so many bytes behind. */
+  /** The operand is so many bytes behind the host address in a register. */
   void operandAt(int register, int bytes) {
+    operandAt(register, -1, 0, bytes);
+  }
+
+  /** The operand is at the sum of one register, another that is shifted to the left (or -1), and a number. */
+  void operandAt(int register, int added, int shift, int bytes) {
     pointer = register;
+    pointerIndex = added;
+    pointerShift = shift;
     at = bytes;
+  }
+
+  /** An instruction on the operand in memory, whose address is in {@link Host#A} but for REENCODE in a loop. */
+  void withOperand(int prefix, int rex, int map, int opcode, int reg) {
+    if (pointerIndex < 0) {
+      e.withMemory(prefix, rex, map, opcode, reg, pointer, at);
+    } else {
+      e.withIndexed(prefix, rex, map, opcode, reg, pointer, pointerIndex, pointerShift, at);
+    }
   }
 
   /**
@@ -573,7 +589,12 @@ final class TraceTranslator {
 
   /** Puts the linear address of the memory operand into {@link Host#A}. */
   void linearAddress(Instruction i) {
-    offset(i, 8, A);
+    linearAddress(i, i.ea);
+  }
+
+  /** The same with another displacement than the operand's. */
+  void linearAddress(Instruction i, long displacement) {
+    offset(i, 8, A, displacement);
     if (i.segment >= Instruction.FS) {
       e.arithmeticMemory(Emitter.ADD, A, STATE, i.segment == Instruction.FS ? State.FS : State.GS);
     }
