@@ -219,6 +219,11 @@ public final class Mmu {
     return current.replaced;
   }
 
+  /** For an {@link Engine}: as long as this stays, so do all entries for reads and writes in the {@link #tables} used now. */
+  public long lostEntries() {
+    return current.lost;
+  }
+
   /** Forgets all translations of every root. */
   public void flushAll() {
     changes++;

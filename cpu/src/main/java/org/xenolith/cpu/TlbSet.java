@@ -31,6 +31,9 @@ final class TlbSet {
   /** Entries that had to give way to others: of other pages, or of the same page when it was found elsewhere. */
   long replaced;
 
+  /** Changes when entries for reads and writes give way or are forgotten. */
+  long lost;
+
   /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
   private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
 
@@ -81,6 +84,7 @@ final class TlbSet {
   }
 
   private void clear(long[] where) {
+    lost++;
     for (int word = 0; word < where.length; word++) {
       for (long bits = where[word]; bits != 0; bits &= bits - 1) {
         int offset = offset(word, bits);
@@ -124,6 +128,7 @@ final class TlbSet {
     long tag = Host.getLong(read + offset);
     if (tag != empty(offset % TABLE) && (tag != (va & PAGE) || Host.getLong(read + offset + 8) != host)) {
       replaced++;
+      lost += table == fetch ? 0 : 1;
     }
     if (isGlobal) {
       global[word] |= bit;
@@ -191,6 +196,7 @@ final class TlbSet {
     long tag = Host.getLong(read + offset);
     if (tag >>> shift == va >>> shift && tag != empty(offset % TABLE)) {
       put(offset, empty(offset % TABLE), 0);
+      lost++;
     }
   }
 
@@ -199,6 +205,7 @@ final class TlbSet {
    * walk uses its entries as those of a lower level, too.
    */
   void forgetEntry(int level, int slot) {
+    lost++;
     for (int offset = 16 * slot; offset < 3 * TABLE; offset += 16 * 512) {
       put(offset, empty(offset % TABLE), 0);
     }
@@ -222,6 +229,7 @@ final class TlbSet {
         int offset = offset(word, bits);
         if (Host.getLong(read + offset + 8) == host) {
           put(offset, empty(offset % TABLE), 0);
+          lost++;
         }
       }
     }

@@ -48,11 +48,11 @@ final class ControlTransfers {
     long next = step.block.next;
     stack.address(step);
     if (next == (int) next) {
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, t.at());
+      t.withOperand(0, 8, Emitter.MAP_ONE, 0xc7, 0);
       e.u32((int) next);
     } else {
       e.constant(B, next);
-      e.store(A, t.at(), B);
+      stack.store(B);
     }
     e.lea(SP, SP, -1, 0, -8);
   }
@@ -91,7 +91,7 @@ final class ControlTransfers {
     Instruction i = step.instruction;
     t.saveFlags();
     stack.address(step);
-    e.load(A, A, t.at());
+    t.withOperand(0, 8, Emitter.MAP_ONE, 0x8b, A);
     lookUp(step);
     e.lea(SP, SP, -1, 0, 8 + (i.kind0 == OperandKind.IMM ? (int) i.imm & 0xffff : 0));
     e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);

@@ -107,7 +107,7 @@ final class LockstepRun implements Engine {
     long retired = cpu.retired;
     long code = t.entry;
     while (true) {
-      Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
+      Site site = translator.enter(cpu, state, code);
       state.store(cpu);
       boolean sse = state.hasSse();
       state.storeSse(cpu);

@@ -22,7 +22,7 @@ final class StackInstructions {
     this.e = t.emitter();
   }
 
-  /** Puts a host address that the place on the stack is {@link TraceTranslator#at} behind into {@link Host#A}, or leaves. */
+  /** Finds where the place on the stack is in the host, for {@link TraceTranslator#withOperand}, or leaves. */
   void address(Step step) {
     if (t.window(step, true)) {
       return;
@@ -44,14 +44,14 @@ final class StackInstructions {
     Instruction i = step.instruction;
     if (i.hasMemory()) {
       t.operandAddress(step, 8, READ);
-      e.load(B, A, t.at());
+      load(B);
       e.store(STATE, State.SCRATCH, B);
       pushScratch(step);
       return;
     }
     address(step);
     if (i.kind0 == OperandKind.IMM) {
-      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, A, t.at());
+      t.withOperand(0, 8, Emitter.MAP_ONE, 0xc7, 0);
       e.u32((int) i.imm);
     } else {
       storeRegister(i.reg0);
@@ -65,17 +65,29 @@ final class StackInstructions {
       register = B;
       e.load(B, STATE, TraceTranslator.register(guest));
     }
-    e.store(A, t.at(), register);
+    store(register);
+  }
+
+  /** Loads a register from where the operand is, or stores it there. */
+  private void load(int register) {
+    t.withOperand(0, 8, Emitter.MAP_ONE, 0x8b, register);
+  }
+
+  void store(int register) {
+    t.withOperand(0, 8, Emitter.MAP_ONE, 0x89, register);
   }
 
   void pop(Step step) {
     int guest = step.instruction.reg0;
     address(step);
+    int register = t.home(guest) >= 0 ? t.home(guest) : B;
+    if (register == SP) {
+      load(SP);
+      return;
+    }
+    load(register);
     e.lea(SP, SP, -1, 0, 8);
-    if (t.home(guest) >= 0) {
-      e.load(t.home(guest), A, t.at());
-    } else {
-      e.load(B, A, t.at());
+    if (register == B) {
       e.store(STATE, TraceTranslator.register(guest), B);
     }
   }
@@ -83,7 +95,7 @@ final class StackInstructions {
   void leaveInstruction(Step step) {
     address(step);
     e.lea(SP, HOME[Cpu.RBP], -1, 0, 8);
-    e.load(HOME[Cpu.RBP], A, t.at());
+    load(HOME[Cpu.RBP]);
   }
 
   void pushFlags(Step step) {
@@ -103,7 +115,7 @@ final class StackInstructions {
   private void pushScratch(Step step) {
     address(step);
     e.load(B, STATE, State.SCRATCH);
-    e.store(A, t.at(), B);
+    store(B);
     e.lea(SP, SP, -1, 0, -8);
   }
 }

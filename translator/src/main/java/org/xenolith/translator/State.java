@@ -1,6 +1,7 @@
 package org.xenolith.translator;
 
 import org.xenolith.cpu.Cpu;
+import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Instruction;
 
 /**
@@ -13,8 +14,22 @@ import org.xenolith.isa.Instruction;
  * <p>Outside machine code all general registers are in the block. Inside, most are in host registers ({@link Host#HOME}).
  */
 final class State {
-  /** General register n is at {@code REGISTERS + 8 * n}. */
-  static final int REGISTERS = -128;
+  /** General register n is at {@code REGISTERS + 8 * n}: those without a home, from 10 on, within a signed byte. */
+  static final int REGISTERS = -208;
+
+  /**
+   * The page of the last access to the stack, and what to add to come to the host's address: good for reads and writes, as long as {@link
+   * #STACK_LIMITS} are.
+   */
+  static final int STACK_PAGE = -80, STACK_DELTA = -72;
+
+  /**
+   * How far inside the page so many bytes as {@link #STACK_BYTES} has must not begin any more; 0 if no page is known. A number for each, so
+   * that one comparison finds out all.
+   */
+  static final int STACK_LIMITS = -64;
+
+  static final int[] STACK_BYTES = {8, 32, 64, 128, Windows.MOST_BYTES};
 
   /** The table of {@link JumpCache}. */
   static final int JUMPS = 8;
@@ -76,6 +91,9 @@ final class State {
   /** The tables of the TLB. */
   static final int TLB = PAGES + 16 * LoopAddresses.MOST;
 
+  /** Where {@link Mmu#lostEntries} stood when {@link #STACK_LIMITS} were good. */
+  private static final int STACK_AS_OF = REGISTERS - 8;
+
   /** {@link JumpCache#address}. */
   private final long jumps;
 
@@ -92,6 +110,26 @@ final class State {
     Native.putLong(base + JUMPS, jumps);
     Native.putByte(base + SSE, SSE_ELSEWHERE);
     Native.putByte(base + SSE_USED, 0);
+  }
+
+  /** The place of the limit for so many bytes of the stack. */
+  static int stackLimit(int bytes) {
+    int n = 0;
+    while (STACK_BYTES[n] < bytes) {
+      n++;
+    }
+    return STACK_LIMITS + 8 * n;
+  }
+
+  /** Forgets the page of the stack if an entry of the TLB has gone that it may have come from. */
+  void checkStack(Cpu cpu) {
+    long lost = cpu.mmu.lostEntries();
+    if (Native.getLong(base + STACK_AS_OF) != lost) {
+      Native.putLong(base + STACK_AS_OF, lost);
+      for (int n = 0; n < STACK_BYTES.length; n++) {
+        Native.putLong(base + STACK_LIMITS + 8 * n, 0);
+      }
+    }
   }
 
   /** Copies the processor's registers here. */

@@ -46,4 +46,7 @@ final class Stub {
 
   int back;
   Stub miss;
+
+  /** For a window on the stack with reads and writes: where machine code is left if these find different places; or null. */
+  Stub unlike;
 }

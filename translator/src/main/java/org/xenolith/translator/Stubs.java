@@ -1,7 +1,10 @@
 package org.xenolith.translator;
 
 import static org.xenolith.translator.Host.A;
+import static org.xenolith.translator.Host.B;
 import static org.xenolith.translator.Host.STATE;
+
+import org.xenolith.cpu.GuestMemory;
 
 /** Machine code that is not a translation: the way in, the way out, the way into another page. */
 final class Stubs {
@@ -63,6 +66,38 @@ final class Stubs {
     e.withMemory(0, 0, Emitter.MAP_ONE, 0xc6, 0, STATE, State.SSE_USED);
     e.u8(1);
     e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
+  /**
+   * Called with the place of the TLB's entry for the stack in {@link Host#B}: remembers what {@code table} has there; for later, too, if the
+   * other table has the same. Changes both free registers and the flags.
+   */
+  static void stackPage(Emitter e, int table, int other) {
+    e.loadIndexed(A, STATE, B, State.TLB + table);
+    e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + other);
+    int otherPage = e.jump(TraceTranslator.JNE);
+    e.store(STATE, State.STACK_PAGE, A);
+    e.loadIndexed(A, STATE, B, State.TLB + table + 8);
+    e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + other + 8);
+    int elsewhere = e.jump(TraceTranslator.JNE);
+    e.arithmeticMemory(Emitter.SUB, A, STATE, State.STACK_PAGE);
+    e.store(STATE, State.STACK_DELTA, A);
+    stackLimits(e, true);
+    e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+    e.bindHere(otherPage);
+    e.bindHere(elsewhere);
+    e.loadIndexed(A, STATE, B, State.TLB + table + 8);
+    e.arithmeticIndexed(Emitter.SUB, A, STATE, B, State.TLB + table);
+    e.store(STATE, State.STACK_DELTA, A);
+    stackLimits(e, false);
+    e.plain(0, 0, Emitter.MAP_ONE, 0xc3);
+  }
+
+  private static void stackLimits(Emitter e, boolean good) {
+    for (int n = 0; n < State.STACK_BYTES.length; n++) {
+      e.withMemory(0, 8, Emitter.MAP_ONE, 0xc7, 0, STATE, State.STACK_LIMITS + 8 * n);
+      e.u32(good ? GuestMemory.FRAME_SIZE - State.STACK_BYTES[n] + 1 : 0);
+    }
   }
 
   private static void sse(Emitter e, int opcode) {

@@ -25,7 +25,7 @@ import org.xenolith.isa.Mnemonic;
 final class TraceTranslator {
   static final int READ = 0, WRITE = Mmu.TABLE_BYTES, FETCH = 2 * Mmu.TABLE_BYTES;
 
-  static final int JA = 7, JNE = 5, JE = 4, JS = 8, JNS = 9;
+  static final int JA = 7, JAE = 3, JNE = 5, JE = 4, JS = 8, JNS = 9;
 
   static final int SP = HOME[Cpu.RSP];
 
@@ -60,6 +60,9 @@ final class TraceTranslator {
 
   /** Accesses that are near each other, or null. */
   private Windows windows;
+
+  /** The window on the stack that was looked for last, or -1. */
+  private int stackWindow;
 
   /** Where the operand is, see {@link #operandAt(int, int, int, int)}. */
   private int pointer, pointerIndex, pointerShift, at;
@@ -105,6 +108,7 @@ final class TraceTranslator {
     loop = trace.loop;
     secondRound = new SecondRound(this, trace, plain);
     windows = plain || loop != 0 ? null : new Windows(steps);
+    stackWindow = -1;
     translation = new Translation(List.copyOf(trace.blocks), total);
     homes.use(Host.HOME);
     e.begin(address);
@@ -510,11 +514,6 @@ final class TraceTranslator {
     return State.REGISTERS + 8 * guest;
   }
 
-  /** How far the access to memory is behind the host address in {@link Host#A}, in bytes, for what is in a window. */
-  int at() {
-    return at;
-  }
-
   /** The operand is so many bytes behind the host address in a register. */
   void operandAt(int register, int bytes) {
     operandAt(register, -1, 0, bytes);
@@ -528,7 +527,10 @@ final class TraceTranslator {
     at = bytes;
   }
 
-  /** An instruction on the operand in memory, whose address is in {@link Host#A} but for REENCODE in a loop. */
+  /**
+   * An instruction on the operand in memory or on the stack. That is at {@link Host#A}, and nothing else, but for what is in a window and
+   * for REENCODE in a loop.
+   */
   void withOperand(int prefix, int rex, int map, int opcode, int reg) {
     if (pointerIndex < 0) {
       e.withMemory(prefix, rex, map, opcode, reg, pointer, at);
@@ -538,13 +540,17 @@ final class TraceTranslator {
   }
 
   /**
-   * Turns an access to memory into a host address that is {@link #at} before it, or leaves, if it is one of several in a window.
+   * Finds where an access to memory is in the host, or leaves, if it is in a window.
    *
    * @param stack whether it is the step's access to the stack, not that for its operand
    * @return false if that is still to be done
    */
   boolean window(Step step, boolean stack) {
     int access = Windows.access(index, stack);
+    if (windows != null && windows.onStack(access) >= 0) {
+      stackAddress(step, access);
+      return true;
+    }
     int place = windows == null ? 0 : windows.place(access);
     if (place == 0) {
       return false;
@@ -567,7 +573,64 @@ final class TraceTranslator {
     return true;
   }
 
-  /** Turns the memory operand into a host address that is {@link #at} before it in {@link Host#A}, or leaves. */
+  /** Finds where an access to the stack is in the host, or leaves. */
+  private void stackAddress(Step step, int access) {
+    int window = windows.onStack(access);
+    int register = windows.register(access);
+    mayRetryHere();
+    if (window != stackWindow) {
+      stackWindow = window;
+      int base = home(register);
+      if (base < 0) {
+        base = A;
+        e.load(A, STATE, register(register));
+      }
+      if (windows.begin(access) == 0) {
+        e.move(A, base);
+      } else {
+        e.lea(A, base, -1, 0, windows.begin(access));
+      }
+      e.arithmeticMemory(Emitter.SUB, A, STATE, State.STACK_PAGE);
+      e.arithmeticMemory(Emitter.CMP, A, STATE, State.stackLimit(windows.bytes(access)));
+      int table = windows.writes(access) ? WRITE : READ;
+      Stub other = detour(step, JAE, this::emitOtherStackPage);
+      other.back = e.position();
+      mayRetry(other.miss, table, windows.bytes(access));
+      other.miss.window = !windows.isSingle(window);
+      if (windows.readsAndWrites(window)) {
+        other.unlike = stub(step);
+        other.unlike.window = true;
+      }
+      host = 0;
+    }
+    e.load(A, STATE, State.STACK_DELTA);
+    if (home(register) >= 0) {
+      operandAt(A, home(register), 0, windows.displacement(access));
+    } else {
+      // The host's flags stay.
+      e.load(B, STATE, register(register));
+      e.lea(A, A, B, 0, windows.displacement(access));
+      operandAt(A, 0);
+    }
+  }
+
+  /** Looks for a window on the stack in the TLB, with its distance from the page known in {@link Host#A}. */
+  private void emitOtherStackPage(Stub stub) {
+    int table = stub.miss.access;
+    e.arithmeticMemory(Emitter.ADD, A, STATE, State.STACK_PAGE);
+    entry(A, table);
+    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - stub.miss.size);
+    stub.miss.jumps.add(e.jump(JA));
+    for (int at = 0; stub.unlike != null && at <= 8; at += 8) {
+      e.loadIndexed(A, STATE, B, State.TLB + READ + at);
+      e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + WRITE + at);
+      stub.unlike.jumps.add(e.jump(JNE));
+    }
+    e.callTo(owner.stackCode(table));
+    e.jumpTo(e.address(stub.back));
+  }
+
+  /** Finds where the memory operand is in the host, for {@link #withOperand}, or leaves. */
   void operandAddress(Step step, int size, int table) {
     Instruction i = step.instruction;
     if (window(step, false)) {
@@ -624,6 +687,10 @@ final class TraceTranslator {
   void leaveOrRetry(Step step, int condition, int table, int size) {
     Stub stub = stub(step);
     stub.jumps.add(e.jump(condition));
+    mayRetry(stub, table, size);
+  }
+
+  private void mayRetry(Stub stub, int table, int size) {
     stub.retry = secondRound.reliesOnAddresses(index) ? -1 : retry;
     stub.retrySse = sse.ready();
     stub.access = table;

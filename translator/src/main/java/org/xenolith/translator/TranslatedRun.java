@@ -76,7 +76,7 @@ final class TranslatedRun implements Engine {
     long retired = cpu.retired;
     long code = entry;
     while (true) {
-      Site site = translator.site(Native.call(translator.enterCode(), state.base, code));
+      Site site = translator.enter(cpu, state, code);
       long replaced = cpu.mmu.replacedEntries();
       long again = afterFill(cpu, site, replaced);
       if (again != 0) {

@@ -8,8 +8,10 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.xenolith.cpu.Block;
 import org.xenolith.cpu.CodeCache;
+import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.HostMapping;
@@ -51,7 +53,7 @@ final class Translator {
 
   private long free;
   private final long firstFree;
-  private final long enterCode, leaveCode, loadSseCode;
+  private final long leaveCode, loadSseCode, stackReadCode, stackWriteCode;
   private final MemorySegment enter;
 
   /** Blocks that begin traces which do not go well with {@link LoopAddresses} or {@link Windows}. */
@@ -67,24 +69,24 @@ final class Translator {
     this.memory = memory;
     jumps = new JumpCache(arena);
     Emitter e = traces.emitter();
-    enterCode = memory.address();
-    free = enterCode;
-    e.begin(free);
-    Stubs.enter(e);
-    place(e);
-    leaveCode = free;
-    e.begin(free);
-    Stubs.leave(e);
-    place(e);
-    loadSseCode = free;
-    e.begin(free);
-    Stubs.loadSse(e);
-    place(e);
+    free = memory.address();
+    enter = MemorySegment.ofAddress(stub(e, Stubs::enter));
+    leaveCode = stub(e, Stubs::leave);
+    loadSseCode = stub(e, Stubs::loadSse);
+    stackReadCode = stub(e, to -> Stubs.stackPage(to, TraceTranslator.READ, TraceTranslator.WRITE));
+    stackWriteCode = stub(e, to -> Stubs.stackPage(to, TraceTranslator.WRITE, TraceTranslator.READ));
     firstFree = free;
     features = HostFeatures.shared(model, cpuid(1, Host.RCX));
     hasRotate = cpuid(0, Host.RAX) >= 7 && HostFeatures.hasRotate(cpuid(7, Host.RBX));
-    enter = MemorySegment.ofAddress(enterCode);
     code.onDrop(this::dropped);
+  }
+
+  private long stub(Emitter e, Consumer<Emitter> code) {
+    long address = free;
+    e.begin(address);
+    code.accept(e);
+    place(e);
+    return address;
   }
 
   /**
@@ -125,8 +127,15 @@ final class Translator {
 
   // ---- For machine code and its callers ----
 
-  MemorySegment enterCode() {
-    return enter;
+  /** Runs machine code until it is left, and tells where. */
+  Site enter(Cpu cpu, State state, long code) {
+    state.checkStack(cpu);
+    return sites[Native.call(enter, state.base, code)];
+  }
+
+  /** A routine that remembers the page of the stack. */
+  long stackCode(int table) {
+    return table == TraceTranslator.READ ? stackReadCode : stackWriteCode;
   }
 
   long leaveCode() {
@@ -135,10 +144,6 @@ final class Translator {
 
   long loadSseCode() {
     return loadSseCode;
-  }
-
-  Site site(int number) {
-    return sites[number];
   }
 
   int add(Site site) {

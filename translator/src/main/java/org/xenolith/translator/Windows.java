@@ -3,7 +3,6 @@ package org.xenolith.translator;
 import java.util.Arrays;
 import java.util.List;
 import org.xenolith.cpu.Cpu;
-import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
@@ -11,7 +10,8 @@ import org.xenolith.isa.OperandKind;
 /**
  * Which accesses of a trace are near each other, since they go by the same value and what is added to it are numbers: several pushes, the
  * fields of a structure. The first of them looks for all bytes that they reach, its window, in one entry of the TLB; the others
- * find the window's host address in the state.
+ * find the window's host address in the state. Windows on the stack look in {@link State#STACK_PAGE} first, which is as a rule the page
+ * of the last trace, too; there reads and writes go together.
  *
  * <p>That is good as long as the entry is. Machine code that is left goes on behind only if no entry was lost.
  */
@@ -30,10 +30,17 @@ final class Windows {
   /** By access: its register, and how far that is from the value that its window counts from. */
   private final int[] registers, moved;
 
+  /** By access: whether it is a write. */
+  private final boolean[] writes;
+
   /** By window: its first and last access, how many there are, where it begins and ends, the TLB's table, its place if it is used. */
   private int[] first = new int[8], last = new int[8], members = new int[8], low = new int[8], high = new int[8], table = new int[8];
 
   private int[] place = new int[8];
+
+  /** By window: whether it is on the stack; then, whether there are reads and writes. */
+  private boolean[] stack = new boolean[8], anyReads = new boolean[8], anyWrites = new boolean[8];
+
   private int count;
 
   /** By register: the number of the value that it is at a known distance from, and that distance. */
@@ -50,6 +57,7 @@ final class Windows {
     offsets = new int[windows.length];
     registers = new int[windows.length];
     moved = new int[windows.length];
+    writes = new boolean[windows.length];
     Arrays.fill(windows, -1);
     for (int register = 0; register < 16; register++) {
       forget(register);
@@ -61,7 +69,7 @@ final class Windows {
     }
     int used = 0;
     for (int w = 0; w < count; w++) {
-      place[w] = members[w] > 1 && used < MOST ? State.PAGES + 16 * used++ : 0;
+      place[w] = !stack[w] && members[w] > 1 && used < MOST ? State.PAGES + 16 * used++ : 0;
     }
   }
 
@@ -97,15 +105,20 @@ final class Windows {
     return i.memoryWidth != 0 ? i.memoryWidth : i.width;
   }
 
-  private void access(int access, int register, int displacement, int size, boolean writes) {
+  private void access(int access, int register, int displacement, int size, boolean write) {
     int from = distance[register] + displacement;
     int to = from + size;
-    int gathered = 2 * origin[register] + (writes ? 1 : 0);
+    boolean onStack = origin[register] == origin[Cpu.RSP];
+    int gathered = 2 * origin[register] + (write && !onStack ? 1 : 0);
     int w = open[gathered];
-    if (w < 0 || Math.max(to, high[w]) - Math.min(from, low[w]) > MOST_BYTES) {
-      w = open(access, from, to, writes ? Mmu.TABLE_BYTES : 0);
+    if (w < 0 || stack[w] != onStack || Math.max(to, high[w]) - Math.min(from, low[w]) > MOST_BYTES) {
+      w = open(access, from, to, write ? TraceTranslator.WRITE : TraceTranslator.READ);
+      stack[w] = onStack;
       open[gathered] = w;
     }
+    anyReads[w] |= !write;
+    anyWrites[w] |= write;
+    writes[access] = write;
     low[w] = Math.min(low[w], from);
     high[w] = Math.max(high[w], to);
     members[w]++;
@@ -125,6 +138,9 @@ final class Windows {
       high = Arrays.copyOf(high, 2 * count);
       table = Arrays.copyOf(table, 2 * count);
       place = Arrays.copyOf(place, 2 * count);
+      stack = Arrays.copyOf(stack, 2 * count);
+      anyReads = Arrays.copyOf(anyReads, 2 * count);
+      anyWrites = Arrays.copyOf(anyWrites, 2 * count);
     }
     first[count] = access;
     low[count] = from;
@@ -211,9 +227,29 @@ final class Windows {
     return 2 * index + (stack ? 1 : 0);
   }
 
-  /** The place in the state of an access's window, or 0 if it has none. */
+  /** The place in the state of an access's window, or 0 if it has none there. */
   int place(int access) {
     return windows[access] < 0 ? 0 : place[windows[access]];
+  }
+
+  /** The number of an access's window if that is on the stack, else -1. */
+  int onStack(int access) {
+    return windows[access] >= 0 && stack[windows[access]] ? windows[access] : -1;
+  }
+
+  /** For a window on the stack: whether there are both reads and writes in it. */
+  boolean readsAndWrites(int window) {
+    return anyReads[window] && anyWrites[window];
+  }
+
+  /** Whether a window is that of one access alone. */
+  boolean isSingle(int window) {
+    return members[window] == 1;
+  }
+
+  /** Whether an access is a write. */
+  boolean writes(int access) {
+    return writes[access];
   }
 
   /** Whether an access is the first in its window. */
@@ -229,6 +265,11 @@ final class Windows {
   /** Where an access is in its window, in bytes. */
   int offset(int access) {
     return offsets[access] - low[windows[access]];
+  }
+
+  /** Where an access is, from what its register holds there. */
+  int displacement(int access) {
+    return offsets[access] - moved[access];
   }
 
   /** Where its window begins, from what its register holds there. */
@@ -247,7 +288,7 @@ final class Windows {
   /** Whether a window that was looked for before a step is of use in it or behind it. */
   boolean openAt(int index) {
     for (int w = 0; w < count; w++) {
-      if (place[w] != 0 && first[w] < 2 * index + 1 && last[w] >= 2 * index) {
+      if ((place[w] != 0 || stack[w]) && first[w] < 2 * index + 1 && last[w] >= 2 * index) {
         return true;
       }
     }

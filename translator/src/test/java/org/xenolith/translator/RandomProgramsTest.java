@@ -27,6 +27,9 @@ class RandomProgramsTest {
   /** What addresses memory, and how far inside a page. */
   private static final int[] BASES = {Cpu.RBX, Cpu.RBP, 15}, OFFSETS = {0x100, 0x800, 0x400};
 
+  /** What is added to that in loops. */
+  private static final int INDEX = 14;
+
   @Test
   void bothEnginesLeaveTheSameState() {
     List<Form> forms = forms();
@@ -87,6 +90,7 @@ class RandomProgramsTest {
     for (int n = 0; n < BASES.length; n++) {
       guest.cpu.r[BASES[n]] = Guest.DATA + OFFSETS[n];
     }
+    guest.cpu.r[INDEX] = random.nextInt(0x400);
     return guest;
   }
 
@@ -160,11 +164,7 @@ class RandomProgramsTest {
       List<Integer> functions, boolean main) {
     for (int n = 0; n < length; n++) {
       Form form = forms.get(random.nextInt(forms.size()));
-      int which = random.nextInt(3);
-      // Now and then across the end of a page.
-      int displacement = random.nextInt(50) == 0 ? 0xffd - OFFSETS[which] : random.nextInt(16) * 16;
-      Operand address = Operand.mem(BASES[which], displacement);
-      byte[] bytes = instruction(form, random, address, random.nextInt(200) == 0 ? 0 : kept);
+      byte[] bytes = instruction(form, random, address(random, main), random.nextInt(200) == 0 ? 0 : kept);
       if (bytes == null) {
         continue;
       }
@@ -208,6 +208,16 @@ class RandomProgramsTest {
         out.writeBytes(new byte[] {0x66, (byte) 0x90});
       }
     }
+  }
+
+  /** An address of data, or on the stack, where functions leave alone what they return by. */
+  private static Operand address(SplittableRandom random, boolean main) {
+    int which = random.nextInt(4);
+    if (which == 3) {
+      return Operand.mem(Cpu.RSP, 8 * (main ? random.nextInt(-16, 24) : random.nextInt(-32, -2)));
+    }
+    // Now and then across the end of a page.
+    return Operand.mem(BASES[which], random.nextInt(50) == 0 ? 0xffd - OFFSETS[which] : random.nextInt(16) * 16);
   }
 
   /** An instruction, or null where its operands at random cannot be encoded. */
@@ -262,13 +272,18 @@ class RandomProgramsTest {
   /** A short loop of nothing but what goes well in its second round, with memory operands mostly. */
   private static byte[] loop(List<Form> forms, SplittableRandom random) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
+    int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << INDEX | random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
     int length = random.nextInt(3, 16);
     while (length > 0) {
       Form form = forms.get(random.nextInt(forms.size()));
       int which = random.nextInt(3);
       int displacement = random.nextInt(20) == 0 ? 0xff0 - OFFSETS[which] + random.nextInt(32) : random.nextInt(64) * 4;
-      byte[] bytes = instruction(form, random, Operand.mem(BASES[which], displacement), kept);
+      Operand address = switch (random.nextInt(4)) {
+        case 0 -> Operand.mem(BASES[which], INDEX, random.nextInt(4), displacement);
+        case 1 -> Operand.mem(INDEX, BASES[which], 0, displacement);
+        default -> Operand.mem(BASES[which], displacement);
+      };
+      byte[] bytes = instruction(form, random, address, kept);
       if (bytes == null) {
         continue;
       }
@@ -286,7 +301,7 @@ class RandomProgramsTest {
 
   /** The next time round operands are elsewhere. */
   private static void move(ByteArrayOutputStream out, SplittableRandom random) {
-    for (int base : BASES) {
+    for (int base : new int[] {BASES[0], BASES[1], BASES[2], INDEX}) {
       if (random.nextInt(3) == 0) {
         // lea base, [base + d]
         int distance = random.nextInt(-8, 9) * (random.nextInt(3) == 0 ? 256 : 16);
