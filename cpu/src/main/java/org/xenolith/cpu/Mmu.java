@@ -201,9 +201,12 @@ public final class Mmu {
   /** For an {@link Engine}: bytes from the table of read entries to that of write entries, and on to that of fetch entries. */
   public static final int TABLE_BYTES = TlbSet.TABLE;
 
+  /** For an {@link Engine}: how many bytes before the tables are for its use. */
+  public static final int ENGINE_BYTES = TlbSet.ENGINE;
+
   /**
-   * For an {@link Engine}: the host address of the tables that accesses use now, or 0 if each takes the slow path. The 4,096 bytes before
-   * them are the engine's.
+   * For an {@link Engine}: the host address of the tables that accesses use now, or 0 if each takes the slow path. {@link #ENGINE_BYTES}
+   * before them are the engine's, and 0 at first.
    */
   public long tables() {
     return current == unused ? 0 : readTlb;
@@ -222,6 +225,11 @@ public final class Mmu {
   /** For an {@link Engine}: as long as this stays, so do all entries for reads and writes in the {@link #tables} used now. */
   public long lostEntries() {
     return current.lost;
+  }
+
+  /** The same of entries for fetches. */
+  public long lostFetchEntries() {
+    return current.lostFetches;
   }
 
   /** Forgets all translations of every root. */

@@ -31,13 +31,16 @@ final class TlbSet {
   /** Entries that had to give way to others: of other pages, or of the same page when it was found elsewhere. */
   long replaced;
 
-  /** Changes when entries for reads and writes give way or are forgotten. */
-  long lost;
+  /** How many entries for reads and writes, and for fetches, have given way or were forgotten; or more. */
+  long lost, lostFetches;
 
-  /** Freed by the garbage collector when the processor is; begins with a page for an {@link Engine}. */
-  private final MemorySegment memory = Arena.ofAuto().allocate(GuestMemory.FRAME_SIZE + 3 * TABLE, GuestMemory.FRAME_SIZE);
+  /** Bytes before the tables that are for an {@link Engine}. */
+  static final int ENGINE = 4 * GuestMemory.FRAME_SIZE;
 
-  final MemorySegment tables = memory.asSlice(GuestMemory.FRAME_SIZE);
+  /** Freed by the garbage collector when the processor is. */
+  private final MemorySegment memory = Arena.ofAuto().allocate(ENGINE + 3 * TABLE, GuestMemory.FRAME_SIZE);
+
+  final MemorySegment tables = memory.asSlice(ENGINE);
 
   final long read = tables.address();
   final long write = read + TABLE;
@@ -85,6 +88,7 @@ final class TlbSet {
 
   private void clear(long[] where) {
     lost++;
+    lostFetches++;
     for (int word = 0; word < where.length; word++) {
       for (long bits = where[word]; bits != 0; bits &= bits - 1) {
         int offset = offset(word, bits);
@@ -128,7 +132,7 @@ final class TlbSet {
     long tag = Host.getLong(read + offset);
     if (tag != empty(offset % TABLE) && (tag != (va & PAGE) || Host.getLong(read + offset + 8) != host)) {
       replaced++;
-      lost += table == fetch ? 0 : 1;
+      count(offset);
     }
     if (isGlobal) {
       global[word] |= bit;
@@ -195,8 +199,21 @@ final class TlbSet {
   private void forget(int offset, long va, int shift) {
     long tag = Host.getLong(read + offset);
     if (tag >>> shift == va >>> shift && tag != empty(offset % TABLE)) {
-      put(offset, empty(offset % TABLE), 0);
+      drop(offset);
+    }
+  }
+
+  /** Forgets an entry. */
+  private void drop(int offset) {
+    put(offset, empty(offset % TABLE), 0);
+    count(offset);
+  }
+
+  private void count(int offset) {
+    if (offset < 2 * TABLE) {
       lost++;
+    } else {
+      lostFetches++;
     }
   }
 
@@ -205,9 +222,10 @@ final class TlbSet {
    * walk uses its entries as those of a lower level, too.
    */
   void forgetEntry(int level, int slot) {
-    lost++;
     for (int offset = 16 * slot; offset < 3 * TABLE; offset += 16 * 512) {
-      put(offset, empty(offset % TABLE), 0);
+      if (((local[offset >>> 10] | global[offset >>> 10]) >>> (offset >>> 4) & 1) != 0) {
+        drop(offset);
+      }
     }
     for (int word = 0; level > 1 && word < local.length; word++) {
       for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
@@ -215,7 +233,7 @@ final class TlbSet {
         long tag = Host.getLong(read + offset);
         for (int l = 2; l <= level; l++) {
           if ((tag >>> 12 + 9 * (l - 1) & 511) == slot) {
-            put(offset, empty(offset % TABLE), 0);
+            drop(offset);
           }
         }
       }
@@ -228,8 +246,7 @@ final class TlbSet {
       for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
         int offset = offset(word, bits);
         if (Host.getLong(read + offset + 8) == host) {
-          put(offset, empty(offset % TABLE), 0);
-          lost++;
+          drop(offset);
         }
       }
     }

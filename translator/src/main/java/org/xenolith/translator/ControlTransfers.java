@@ -74,14 +74,14 @@ final class ControlTransfers {
     t.saveFlags();
     target(step);
     lookUp(step);
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);
+    jumpToEntry();
   }
 
   void callIndirect(Step step) {
     t.saveFlags();
     target(step);
     lookUp(step);
-    e.load(A, B, JumpCache.CODE);
+    e.loadIndexed(A, STATE, B, NearJumps.CODE);
     e.store(STATE, State.SCRATCH2, A);
     pushReturn(step);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, STATE, State.SCRATCH2);
@@ -94,19 +94,50 @@ final class ControlTransfers {
     t.withOperand(0, 8, Emitter.MAP_ONE, 0x8b, A);
     lookUp(step);
     e.lea(SP, SP, -1, 0, 8 + (i.kind0 == OperandKind.IMM ? (int) i.imm & 0xffff : 0));
-    e.withMemory(0, 0, Emitter.MAP_ONE, 0xff, 4, B, JumpCache.CODE);
+    jumpToEntry();
   }
 
-  /** Finds the entry of {@link JumpCache} for the address in {@link Host#A} and puts its address into {@link Host#B}, or leaves. */
+  private void jumpToEntry() {
+    e.withIndexed(0, 0, Emitter.MAP_ONE, 0xff, 4, STATE, B, 0, NearJumps.CODE);
+  }
+
+  /** Finds the entry of {@link NearJumps} for the address in {@link Host#A} and puts its place into {@link Host#B}, or leaves. */
   private void lookUp(Step step) {
+    nearEntry(B, A);
+    e.arithmeticIndexed(Emitter.CMP, A, STATE, B, NearJumps.TABLE);
+    Stub far = t.detour(step, JNE, this::emitFar);
+    far.otherMiss = t.stub(step);
+    t.mayRetry(far.otherMiss, FETCH, 0);
+    far.back = e.position();
+  }
+
+  private void nearEntry(int to, int from) {
+    t.rotated(to, from, NearJumps.ROTATE);
+    e.arithmeticImmediate(Emitter.AND, 0, to, NearJumps.MASK);
+  }
+
+  /** Looks for the address in {@link Host#A} in {@link JumpCache}, at all its places, and enters what is there in {@link NearJumps}. */
+  private void emitFar(Stub stub) {
     t.shifted(B, A, JumpCache.HASH_SHIFT);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0x33, B, A);
     e.arithmeticImmediate(Emitter.AND, 0, B, JumpCache.ENTRIES - 1);
     e.shift32(4, B, JumpCache.ENTRY_SHIFT);
     e.arithmeticMemory(Emitter.ADD, B, STATE, State.JUMPS);
-    e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
-    Stub other = t.detour(step, JNE, this::emitOtherPlace);
-    other.back = e.position();
+    int[] found = new int[1 + JumpCache.OTHERS.length];
+    int place = 0;
+    for (int n = 0; n < found.length; n++) {
+      int other = n == 0 ? 0 : JumpCache.OTHERS[n - 1];
+      if (n > 0) {
+        e.arithmeticImmediate(Emitter.XOR, 8, B, place ^ other);
+      }
+      e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
+      found[n] = e.jump(JE);
+      place = other;
+    }
+    stub.miss.jumps.add(e.jump());
+    for (int jump : found) {
+      e.bindHere(jump);
+    }
     // The TLB's fetch entry must be the one that the jump was found under.
     t.shifted(A, A, 8);
     e.arithmeticImmediate(Emitter.AND, 0, A, Mmu.TABLE_BYTES - 16);
@@ -114,18 +145,13 @@ final class ControlTransfers {
     e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, B, JumpCache.PAGES);
     e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
-    t.leaveOrRetry(step, JNE, FETCH, 0);
-  }
-
-  /** Looks at the other places of an address. */
-  private void emitOtherPlace(Stub stub) {
-    int place = 0;
-    for (int other : JumpCache.OTHERS) {
-      e.arithmeticImmediate(Emitter.XOR, 8, B, place ^ other);
-      e.arithmeticMemory(Emitter.CMP, A, B, JumpCache.VA);
-      e.bind(e.jump(JE), e.address(stub.back));
-      place = other;
-    }
-    stub.miss.jumps.add(e.jump());
+    stub.otherMiss.jumps.add(e.jump(JNE));
+    // Both addresses are beside each other in either table.
+    e.load(A, B, JumpCache.VA);
+    nearEntry(A, A);
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, B, JumpCache.VA);
+    e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x7f, Host.XMM_SCRATCH, STATE, A, 0, NearJumps.TABLE);
+    e.move(B, A);
+    e.jumpTo(e.address(stub.back));
   }
 }

@@ -274,6 +274,12 @@ final class Emitter {
     }
   }
 
+  /** Compares 64 bits of memory with a number. */
+  void compareMemory(int base, int displacement, int value) {
+    withMemory(0, 8, MAP_ONE, 0x81, CMP, base, displacement);
+    u32(value);
+  }
+
   /** Shifts 32 bits of a register: {@code operation} 4 for SHL, 5 for SHR. */
   void shift32(int operation, int register, int count) {
     withRegister(0, 0, MAP_ONE, 0xc1, operation, register);

@@ -91,8 +91,8 @@ final class State {
   /** The tables of the TLB. */
   static final int TLB = PAGES + 16 * LoopAddresses.MOST;
 
-  /** Where {@link Mmu#lostEntries} stood when {@link #STACK_LIMITS} were good. */
-  private static final int STACK_AS_OF = REGISTERS - 8;
+  /** What {@link Mmu#lostEntries} was when {@link #STACK_LIMITS} were good; and for {@link NearJumps}, all losses. */
+  private static final int STACK_AS_OF = REGISTERS - 8, JUMPS_AS_OF = REGISTERS - 16;
 
   /** {@link JumpCache#address}. */
   private final long jumps;
@@ -121,14 +121,24 @@ final class State {
     return STACK_LIMITS + 8 * n;
   }
 
-  /** Forgets the page of the stack if an entry of the TLB has gone that it may have come from. */
-  void checkStack(Cpu cpu) {
+  /**
+   * Forgets what is known from before and may not be so any more: the page of the stack and {@link NearJumps}.
+   *
+   * @param losses how often translations have gone
+   */
+  void forgetStale(Cpu cpu, long losses) {
     long lost = cpu.mmu.lostEntries();
     if (Native.getLong(base + STACK_AS_OF) != lost) {
       Native.putLong(base + STACK_AS_OF, lost);
       for (int n = 0; n < STACK_BYTES.length; n++) {
         Native.putLong(base + STACK_LIMITS + 8 * n, 0);
       }
+    }
+    // Neither ever decreases; at first the table is to be emptied, too.
+    long lostJumps = cpu.mmu.lostFetchEntries() + losses + 1;
+    if (Native.getLong(base + JUMPS_AS_OF) != lostJumps) {
+      Native.putLong(base + JUMPS_AS_OF, lostJumps);
+      NearJumps.clear(base);
     }
   }
 

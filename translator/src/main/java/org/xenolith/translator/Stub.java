@@ -47,6 +47,6 @@ final class Stub {
   int back;
   Stub miss;
 
-  /** For a window on the stack with reads and writes: where machine code is left if these find different places; or null. */
-  Stub unlike;
+  /** For a detour: another place where machine code is left, for another reason; or null. */
+  Stub otherMiss;
 }

@@ -277,7 +277,8 @@ final class TraceTranslator {
     return stub;
   }
 
-  private Stub stub(Step step) {
+  /** A place where machine code is left before an instruction. */
+  Stub stub(Step step) {
     Stub stub = new Stub();
     stub.step = step;
     stub.index = index;
@@ -598,8 +599,8 @@ final class TraceTranslator {
       mayRetry(other.miss, table, windows.bytes(access));
       other.miss.window = !windows.isSingle(window);
       if (windows.readsAndWrites(window)) {
-        other.unlike = stub(step);
-        other.unlike.window = true;
+        other.otherMiss = stub(step);
+        other.otherMiss.window = true;
       }
       host = 0;
     }
@@ -621,10 +622,11 @@ final class TraceTranslator {
     entry(A, table);
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - stub.miss.size);
     stub.miss.jumps.add(e.jump(JA));
-    for (int at = 0; stub.unlike != null && at <= 8; at += 8) {
+    // Where there are reads and writes both must find the same.
+    for (int at = 0; stub.otherMiss != null && at <= 8; at += 8) {
       e.loadIndexed(A, STATE, B, State.TLB + READ + at);
       e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + WRITE + at);
-      stub.unlike.jumps.add(e.jump(JNE));
+      stub.otherMiss.jumps.add(e.jump(JNE));
     }
     e.callTo(owner.stackCode(table));
     e.jumpTo(e.address(stub.back));
@@ -690,7 +692,8 @@ final class TraceTranslator {
     mayRetry(stub, table, size);
   }
 
-  private void mayRetry(Stub stub, int table, int size) {
+  /** At the place where machine code is left lacks perhaps nothing but an entry in a table of the TLB. */
+  void mayRetry(Stub stub, int table, int size) {
     stub.retry = secondRound.reliesOnAddresses(index) ? -1 : retry;
     stub.retrySse = sse.ready();
     stub.access = table;
@@ -731,13 +734,32 @@ final class TraceTranslator {
     }
   }
 
+  /** Puts 32 bits of a register, rotated to the right, into a register. */
+  void rotated(int to, int from, int count) {
+    if (owner.hasRotate()) {
+      e.rotate32(to, from, count);
+    } else {
+      e.move32(to, from);
+      e.shift32(1, to, count);
+    }
+  }
+
   private void checkConstant(Step step, long va, int size, int table) {
     int entry = State.TLB + table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
-    e.constant(A, va);
-    e.arithmeticMemory(Emitter.SUB, A, STATE, entry);
-    leaveIfOutside(step, size, table);
+    long page = va & -GuestMemory.FRAME_SIZE;
+    int offset = (int) (va - page);
+    if (page == (int) page && offset + size <= GuestMemory.FRAME_SIZE && Windows.takesOperand(step)) {
+      e.compareMemory(STATE, entry, (int) page);
+      leaveOrRetry(step, JNE, table, size);
+      e.load(A, STATE, entry + 8);
+      operandAt(A, offset);
+    } else {
+      e.constant(A, va);
+      e.arithmeticMemory(Emitter.SUB, A, STATE, entry);
+      leaveIfOutside(step, size, table);
+      e.arithmeticMemory(Emitter.ADD, A, STATE, entry + 8);
+    }
     stubs.getLast().constant = true;
-    e.arithmeticMemory(Emitter.ADD, A, STATE, entry + 8);
     host = 0;
   }
 

@@ -64,6 +64,9 @@ final class Translator {
   /** Statistics: translations made, instructions in them, translations dropped, times that all were dropped. */
   private long made, instructions, dropped, cleared;
 
+  /** How often translations have gone. */
+  private long losses;
+
   private Translator(Arena arena, MemorySegment memory, CodeCache code, ProcessorModel model, int earned) {
     this.earned = earned;
     this.memory = memory;
@@ -129,7 +132,7 @@ final class Translator {
 
   /** Runs machine code until it is left, and tells where. */
   Site enter(Cpu cpu, State state, long code) {
-    state.checkStack(cpu);
+    state.forgetStale(cpu, losses);
     return sites[Native.call(enter, state.base, code)];
   }
 
@@ -295,6 +298,7 @@ final class Translator {
   private void drop(Translation t) {
     t.valid = false;
     dropped++;
+    losses++;
     jumps.forget(t);
     for (Site exit : t.incoming) {
       if (exit.linked == t) {
@@ -313,6 +317,7 @@ final class Translator {
 
   /** Drops all translations; their blocks must be run some more times to be translated again. */
   private void clear() {
+    losses++;
     for (Translation t : live) {
       t.valid = false;
       for (Block b : t.blocks) {
