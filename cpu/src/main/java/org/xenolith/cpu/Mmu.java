@@ -273,6 +273,35 @@ public final class Mmu {
     flushes += changes == before ? 0 : 1;
   }
 
+  /**
+   * Lets a root in long mode, if it has no translations yet, begin with those of another whose walks go the same way, since both have the
+   * same entry: those that a walk would make. For a hypervisor that calls {@link GuestMemory#tableChanged} for the tables of both.
+   */
+  public void share(long fromPa, long toPa) {
+    for (TlbSet from : sets) {
+      long key = from.key & ~ADDRESS | toPa;
+      if (from.key == TlbSet.NONE || (from.key & ADDRESS) != fromPa || withKey(key) != null) {
+        continue;
+      }
+      forgetChanged(from);
+      TlbSet set = find(key, from);
+      if (set != from) {
+        set.copyLocal(from, sameEntries(fromPa, toPa));
+      }
+    }
+  }
+
+  /** A bit for each entry that is the same in two tables. */
+  private long[] sameEntries(long tablePa, long otherPa) {
+    long[] same = new long[8];
+    for (int slot = 0; slot < 512; slot++) {
+      if (memory.readLong(tablePa + 8 * slot) == memory.readLong(otherPa + 8 * slot)) {
+        same[slot >>> 6] |= 1L << slot;
+      }
+    }
+    return same;
+  }
+
   /** Forgets all translations of the root at {@code rootPa}. */
   public void flushRoot(long rootPa) {
     changes++;

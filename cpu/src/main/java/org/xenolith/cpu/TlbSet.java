@@ -115,6 +115,30 @@ final class TlbSet {
     huge = from.huge;
   }
 
+  /**
+   * Takes over the entries of a set with the same rights that are not global, to a set without such entries.
+   *
+   * @param slots a bit for each slot of the root whose pages are to be taken over
+   */
+  void copyLocal(TlbSet from, long[] slots) {
+    for (int word = 0; word < local.length; word++) {
+      for (long bits = from.local[word]; bits != 0; bits &= bits - 1) {
+        int offset = offset(word, bits);
+        long tag = Host.getLong(from.read + offset);
+        int slot = (int) (tag >>> 39) & 511;
+        if ((slots[slot >>> 6] >>> slot & 1) != 0 && tag != empty(offset % TABLE)) {
+          local[word] |= 1L << (offset >>> 4);
+          anyLocal = true;
+          put(offset, tag, Host.getLong(from.read + offset + 8));
+        }
+      }
+    }
+    for (int word = 0; word < large.length; word++) {
+      large[word] |= from.large[word];
+    }
+    huge |= from.huge;
+  }
+
   /** Where in the tables the entry of the lowest of {@code bits} is, which are those of a word of {@link #local} or {@link #global}. */
   private static int offset(int word, long bits) {
     return 16 * (64 * word + Long.numberOfTrailingZeros(bits));

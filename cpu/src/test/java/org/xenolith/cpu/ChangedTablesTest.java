@@ -164,6 +164,42 @@ class ChangedTablesTest {
     assertThat(load(PAGES[0])).isEqualTo(2);
   }
 
+  /** A copy of the root, in which one page is elsewhere. */
+  private long otherRoot(long va) {
+    long other = nextTable;
+    nextTable += GuestMemory.FRAME_SIZE;
+    machine.memory.copyFrame(Machine.ROOT >>> GuestMemory.FRAME_SHIFT, other >>> GuestMemory.FRAME_SHIFT);
+    long entry = machine.memory.readLong(entry(va, 4));
+    change(va, 4);
+    machine.memory.writeLong(other + 8 * slot(va, 4), machine.memory.readLong(entry(va, 4)));
+    machine.memory.writeLong(entry(va, 4), entry);
+    return other;
+  }
+
+  @Test
+  void aRootBeginsWithWhatItSharesWithAnother() {
+    loadAll();
+    long other = otherRoot(PAGES[4]);
+    cpu.mmu.share(root(), other);
+    cpu.cr3 = other;
+    long fills = cpu.mmu.fills;
+    for (long va : PAGES) {
+      assertThat(load(va)).isEqualTo(va == PAGES[4] ? 2 : 1);
+    }
+    assertThat(cpu.mmu.fills - fills).isEqualTo(1);
+  }
+
+  @Test
+  void aRootBeginsWithNothingUntrue() {
+    loadAll();
+    long other = otherRoot(PAGES[4]);
+    change(PAGES[0], 1);
+    machine.memory.tableChanged(1, slot(PAGES[0], 1));
+    cpu.mmu.share(root(), other);
+    cpu.cr3 = other;
+    assertThat(load(PAGES[0])).isEqualTo(2);
+  }
+
   /** Whatever changes, a flush leaves nothing that a walk would not find. */
   @Test
   void randomChangesLeaveNothingUntrue() {

@@ -13,7 +13,8 @@ import org.xenolith.isa.OperandKind;
  * kept ({@link Step#keep}) if only a place where machine code may be left will want the flags; else the flags are saved in {@link
  * State#FLAGS} at once ({@link Step#save}).
  *
- * <p>INC and DEC leave CF as it was. Before them it is put into the state; their other flags can be had from their result.
+ * <p>INC and DEC leave CF as it was. Before them it is put into the state, unless it is known to be 0; their other flags can be had from
+ * their result.
  */
 final class FlagPlan {
   private FlagPlan() {}
@@ -93,7 +94,7 @@ final class FlagPlan {
       if ((step.reads & pending) != 0) {
         if (step.rule.effect == FlagEffect.STEP) {
           // CF goes to the state, and it answers for the others from here on.
-          return !host && !again;
+          return !host && !again && !leavesNoCarry(setter);
         }
         if (step.instruction.hasMemory() && step.rule.action == Action.REENCODE) {
           // They are wanted in the host while the registers for running the setter again are in use.
@@ -166,6 +167,16 @@ final class FlagPlan {
       }
     }
     return false;
+  }
+
+  /** Whether an instruction leaves a CF of 0, whatever its operands are. */
+  static boolean leavesNoCarry(Step setter) {
+    Instruction i = setter.instruction;
+    return switch (i.mnemonic) {
+      case AND, OR, XOR, TEST -> true;
+      case CMP, SUB, ADD -> i.kind1 == OperandKind.IMM && i.imm == 0;
+      default -> false;
+    };
   }
 
   /** Whether the code of an instruction that sets no flags changes the host's. */

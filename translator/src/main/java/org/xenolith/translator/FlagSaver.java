@@ -194,8 +194,8 @@ final class FlagSaver {
     }
   }
 
-  /** Runs an INC or DEC once more for its flags alone, with the CF that is in the state; uses {@link Host#A}. */
-  void repeatStep(Step setter) {
+  /** Runs an INC or DEC once more for its flags alone, with the CF that is in the state, or 0; uses {@link Host#A}. */
+  void repeatStep(Step setter, boolean noCarry) {
     Instruction i = setter.instruction;
     if (setter.keep) {
       e.load(A, STATE, State.KEPT);
@@ -207,9 +207,13 @@ final class FlagSaver {
     }
     boolean up = i.mnemonic == Mnemonic.INC;
     e.lea(A, A, -1, 0, up ? -1 : 1);
-    // bt dword [flags], 8
-    e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.FLAGS);
-    e.u8(8);
+    if (noCarry) {
+      e.plain(0, 0, Emitter.MAP_ONE, 0xf8); // clc
+    } else {
+      // bt dword [flags], 8
+      e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.FLAGS);
+      e.u8(8);
+    }
     e.withRegister(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.width == 1 ? 0xfe : 0xff, up ? 0 : 1, A);
   }
 

@@ -65,10 +65,13 @@ final class IntegerInstructions {
       t.needInHost(step.reads, B, memory);
     }
     boolean keepsResult = oneStep || rule.effect == FlagEffect.LOGIC && rule.writes0;
+    boolean inB = false;
     if (step.keep && !keepsResult) {
       keepOperands(i);
+      // Then an operand that is only read is in a register already.
+      inB = memory && !writes(rule, rule.rm) && (rule.reg < 0 || t.home(i.reg(rule.reg)) >= 0);
     }
-    int result = emit(step, memory, true);
+    int result = emit(step, memory, inB, true);
     if (step.keep && keepsResult) {
       keep(i, 0, State.KEPT);
     }
@@ -97,11 +100,16 @@ final class IntegerInstructions {
 
   /** An instruction without memory operand that writes no register: once more, for its flags. */
   void emitOnRegisters(Step step) {
-    emit(step, false, false);
+    emit(step, false, false, false);
   }
 
-  /** Emits the instruction on host registers; memory is at {@link Host#A}. Returns the host register that has the result. */
-  private int emit(Step step, boolean memory, boolean write) {
+  /**
+   * Emits the instruction on host registers and memory.
+   *
+   * @param inB whether the operand in memory has been copied to {@link Host#B}
+   * @return the host register that has the result
+   */
+  private int emit(Step step, boolean memory, boolean inB, boolean write) {
     Instruction i = step.instruction;
     Rule rule = step.rule;
     int prefix = i.width == 2 ? 0x66 : 0;
@@ -155,6 +163,8 @@ final class IntegerInstructions {
     } else if (rule.rm < 0) {
       e.plain(prefix, rex, map, opcode);
       result = Host.RAX;
+    } else if (inB) {
+      e.withRegister(prefix, rex, map, opcode, reg, B);
     } else if (memory) {
       t.withOperand(prefix, rex, map, opcode, reg);
     } else {

@@ -4,8 +4,8 @@ import org.xenolith.cpu.Mmu;
 
 /**
  * Where indirect jumps look first: a table in {@link State} of linear address and code address. It is good as long as no entry of the TLB
- * for fetches is lost and no translation dropped, so that nothing but the address must be compared. What is not here is looked for in {@link
- * JumpCache} and entered here.
+ * for fetches is lost and no translation dropped, so that nothing but the address must be compared. What is not here is looked for in
+ * {@link JumpCache} and entered here.
  */
 final class NearJumps {
   private static final int ENTRIES = 512, ENTRY_SHIFT = 4;

@@ -33,7 +33,7 @@ final class SecondRound {
   private int code;
 
   private Step setter;
-  private boolean needsFlags, saved, again;
+  private boolean needsFlags, saved, again, noCarry;
 
   /**
    * @param plain whether it is to do without {@link LoopAddresses}
@@ -61,6 +61,7 @@ final class SecondRound {
     saved = t.saved();
     again = t.again();
     setter = t.setter();
+    noCarry = t.noCarry();
     if (addresses != null) {
       translateAddresses();
     }
@@ -127,7 +128,8 @@ final class SecondRound {
 
   /** Goes on with the second round, or leaves the trace, if it ends otherwise than the first did, or the budget is used up. */
   void end() {
-    boolean alike = !again || t.again() && t.setter().instruction == setter.instruction && t.setter().keep == setter.keep;
+    boolean alike = !again
+        || t.again() && t.setter().instruction == setter.instruction && t.setter().keep == setter.keep && t.noCarry() == noCarry;
     if (!alike || !t.again() || saved && needsFlags) {
       t.saveFlags();
     }

@@ -69,8 +69,8 @@ final class Stubs {
   }
 
   /**
-   * Called with the place of the TLB's entry for the stack in {@link Host#B}: remembers what {@code table} has there; for later, too, if the
-   * other table has the same. Changes both free registers and the flags.
+   * Called with the place of the TLB's entry for the stack in {@link Host#B}: remembers what {@code table} has there; for later, too, if
+   * the other table has the same. Changes both free registers and the flags.
    */
   static void stackPage(Emitter e, int table, int other) {
     e.loadIndexed(A, STATE, B, State.TLB + table);

@@ -52,6 +52,10 @@ final class TraceTranslator {
   private final ControlTransfers control;
 
   private Step setter;
+
+  /** With an INC or DEC as {@link #setter}: that the CF to go with its flags is 0, and not looked for in the state. */
+  private boolean noCarry;
+
   private boolean saved;
   private boolean again;
   private int host;
@@ -117,6 +121,7 @@ final class TraceTranslator {
     again = false;
     host = 0;
     setter = null;
+    noCarry = false;
     sse.begin();
     integers.forgetHeld();
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
@@ -286,6 +291,7 @@ final class TraceTranslator {
     stub.saved = saved;
     stub.again = again;
     stub.setter = setter;
+    stub.noCarry = noCarry;
     stubs.add(stub);
     return stub;
   }
@@ -303,6 +309,10 @@ final class TraceTranslator {
 
   Step setter() {
     return setter;
+  }
+
+  boolean noCarry() {
+    return noCarry;
   }
 
   /** Another way leads to the code that comes next. */
@@ -332,9 +342,13 @@ final class TraceTranslator {
     return setter != null && setter.rule.effect == FlagEffect.STEP ? (host & Encoding.CF) != 0 : host != 0;
   }
 
-  /** Sees to it that CF is in the state, for an instruction that sets all flags but that. */
+  /** Sees to it that CF is in the state, or known to be 0, for an instruction that sets all flags but that. */
   void carryToState() {
-    if (saved || setter.rule.effect == FlagEffect.STEP) {
+    if (!saved && setter.rule.effect == FlagEffect.STEP) {
+      return;
+    }
+    noCarry = !saved && FlagPlan.leavesNoCarry(setter);
+    if (saved || noCarry) {
       return;
     }
     if ((host & Encoding.CF) == 0) {
@@ -368,7 +382,7 @@ final class TraceTranslator {
 
   private void repeat(Step from) {
     if (from.rule.effect == FlagEffect.STEP) {
-      flags.repeatStep(from);
+      flags.repeatStep(from, noCarry);
       return;
     }
     if (from.keep) {
@@ -798,6 +812,7 @@ final class TraceTranslator {
     if (stub.retry >= 0) {
       storeAddress(stub);
     }
+    noCarry = stub.noCarry;
     if (!stub.saved) {
       saveFlags(false, stub.again, stub.setter);
     }
@@ -887,6 +902,7 @@ final class TraceTranslator {
     int patch = stub.jumps.getFirst();
     if (!stub.saved || stub.refund != 0 || homes.now() != Host.HOME) {
       stub.jumps.forEach(e::bindHere);
+      noCarry = stub.noCarry;
       if (!stub.saved) {
         saveFlags(stub.host, stub.again, stub.setter);
       }

@@ -7,8 +7,8 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.Fault;
 
 /**
- * Machine code remembers pages: that of the stack from trace to trace, those of a loop's operands from round to round. The guest sees what it
- * sees on the interpreter all the same. The page at 0x203000 has its entry at 0x5018; behind 0x200000 each page is in another place.
+ * Machine code remembers pages: that of the stack from trace to trace, those of a loop's operands from round to round. The guest sees what
+ * it sees on the interpreter all the same. The page at 0x203000 has its entry at 0x5018; behind 0x200000 each page is in another place.
  */
 class RememberedPagesTest {
   /** mov esp, 0x203800; mov edi, 0x5018. */

@@ -76,6 +76,7 @@ public final class Roots {
       mmu.log().frame(FrameEvent.Kind.ROOT, mfn);
       load(vcpu);
       if (old != 0) {
+        vcpu.cpu.mmu.share(old << GuestMemory.FRAME_SHIFT, mfn << GuestMemory.FRAME_SHIFT);
         mmu.log().frame(FrameEvent.Kind.NO_ROOT, old);
         types.putPageAndType(old);
       }

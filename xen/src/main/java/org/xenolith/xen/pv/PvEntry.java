@@ -1,5 +1,7 @@
 package org.xenolith.xen.pv;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.cpu.Cpu;
@@ -43,8 +45,7 @@ public final class PvEntry {
   private final Vcpu vcpu;
   private final PvState pv;
   private final Cpu cpu;
-  private final long[] frame = new long[8];
-  private final byte[] bytes = new byte[8];
+  private final ByteBuffer frame = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
 
   /** Counts of delivered exceptions by vector, and of upcalls. */
   final long[] delivered = new long[256];
@@ -247,22 +248,15 @@ public final class PvEntry {
     boolean architecturalIopl = (vcpu.domain.assists & Domain.ASSIST_ARCHITECTURAL_IOPL) != 0;
     int mask = vcpu.vcpuInfoPa == 0 ? 1 : cpu.memory.readByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK) & 0xff;
     long flags = cpu.rflags() & ~(Cpu.IF | Cpu.IOPL) | (mask == 0 ? Cpu.IF : 0) | (architecturalIopl ? pv.iopl : 0);
-    int n = 0;
-    frame[n++] = cpu.r[Cpu.RCX];
-    frame[n++] = cpu.r[Cpu.R11];
+    frame.clear().putLong(cpu.r[Cpu.RCX]).putLong(cpu.r[Cpu.R11]);
     if (errorCode >= 0) {
-      frame[n++] = errorCode;
+      frame.putLong(errorCode);
     }
-    frame[n++] = cpu.rip;
-    frame[n++] = (long) mask << 32 | cs;
-    frame[n++] = flags;
-    frame[n++] = cpu.r[Cpu.RSP];
-    frame[n++] = cpu.selector[Instruction.SS];
-    sp -= 8L * n;
-    for (int k = n - 1; k >= 0; k--) {
-      if (!store(sp + 8L * k, frame[k])) {
-        return crash(Rule.HANDLERS, "no stack for a frame: 0x" + Long.toHexString(sp + 8L * k) + " cannot be written", SYNC);
-      }
+    frame.putLong(cpu.rip).putLong((long) mask << 32 | cs).putLong(flags).putLong(cpu.r[Cpu.RSP]).putLong(cpu.selector[Instruction.SS]);
+    sp -= frame.position();
+    int failed = storeFrame(sp);
+    if (failed >= 0) {
+      return crash(Rule.HANDLERS, "no stack for a frame: 0x" + Long.toHexString(sp + failed) + " cannot be written", SYNC);
     }
     if (maskEvents && vcpu.vcpuInfoPa != 0) {
       cpu.memory.writeByte(vcpu.vcpuInfoPa + Vcpu.UPCALL_MASK, (byte) (mask | 1));
@@ -304,11 +298,17 @@ public final class PvEntry {
     return false;
   }
 
-  private boolean store(long va, long value) {
-    for (int n = 0; n < 8; n++) {
-      bytes[n] = (byte) (value >>> 8 * n);
+  /** Writes {@link #frame}, as by pushes: from its end on. Returns where in it a word cannot be written, or -1. */
+  private int storeFrame(long va) {
+    int length = frame.position();
+    boolean onePage = (va & GuestMemory.FRAME_SIZE - 1) + length <= GuestMemory.FRAME_SIZE;
+    int piece = onePage ? length : 8;
+    for (int at = length - piece; at >= 0; at -= piece) {
+      if (!GuestAccess.copyOut(cpu, va + at, frame.array(), at, piece)) {
+        return at + piece - 8;
+      }
     }
-    return GuestAccess.copyOut(cpu, va, bytes, 0, 8);
+    return -1;
   }
 
   private boolean crash(Rule rule, String reason, XenLine... lines) {
@@ -324,11 +324,11 @@ public final class PvEntry {
 
   private static final long ALL_FLAGS = Cpu.ARITHMETIC | Cpu.TF | Cpu.IF | Cpu.DF | Cpu.NT | Cpu.RF | Cpu.AC | Cpu.VIF | Cpu.VIP | Cpu.ID;
 
-  private final byte[] context = new byte[72];
+  private final ByteBuffer context = ByteBuffer.allocate(72).order(ByteOrder.LITTLE_ENDIAN);
 
   /** The iret hypercall (pv/iret.c): takes up what a frame of 9 words on the stack says, and returns its rax. */
   long iret() {
-    if (!GuestAccess.copyIn(cpu, cpu.r[Cpu.RSP], context, 0, context.length)) {
+    if (!GuestAccess.copyIn(cpu, cpu.r[Cpu.RSP], context.array(), 0, context.capacity())) {
       crash(Rule.HANDLERS, "fault while reading the iret context at 0x" + Long.toHexString(cpu.r[Cpu.RSP]),
           new XenLine("Fault while reading IRET context from guest stack", XenLine.Build.EVERY));
       return 0;
@@ -365,10 +365,6 @@ public final class PvEntry {
   }
 
   private long word(int n) {
-    long value = 0;
-    for (int k = 7; k >= 0; k--) {
-      value = value << 8 | context[8 * n + k] & 0xff;
-    }
-    return value;
+    return context.getLong(8 * n);
   }
 }
