@@ -55,6 +55,13 @@ public final class Mmu {
 
   private TlbSet current;
   private int victim;
+
+  /** So many changes are looked for one by one in a set; for more it is gone through once. */
+  private static final int FEW_CHANGES = 16;
+
+  /** Working space of {@link #forgetChanged}: see {@link TlbSet#forgetSlots}. */
+  private final long[][] changedSlots = new long[4][8];
+
   private long changes;
 
   /** Where the tables of the current set start. */
@@ -322,12 +329,36 @@ public final class Mmu {
     if (now - set.trueAt > GuestMemory.REMEMBERED_CHANGES) {
       set.clear();
     } else {
-      for (long n = set.trueAt; n < now; n++) {
-        int entry = memory.changedEntry(n);
-        set.forgetEntry(entry >>> 9, entry & 511);
-      }
+      forgetChanged(set, now);
     }
     set.trueAt = now;
+  }
+
+  /**
+   * Where a table is an entry of itself, a walk uses its entries as those of lower levels, too. So a changed entry is one of its level and
+   * of all below.
+   */
+  private void forgetChanged(TlbSet set, long now) {
+    boolean few = now - set.trueAt <= FEW_CHANGES;
+    boolean gathered = false;
+    for (long n = set.trueAt; n < now; n++) {
+      int level = memory.changedEntry(n) >>> 9;
+      int slot = memory.changedEntry(n) & 511;
+      if (few && level == 1) {
+        set.forgetSlot(slot);
+        continue;
+      }
+      gathered = true;
+      for (int l = 0; l < level; l++) {
+        changedSlots[l][slot >>> 6] |= 1L << slot;
+      }
+    }
+    if (gathered) {
+      set.forgetSlots(changedSlots);
+      for (long[] slots : changedSlots) {
+        Arrays.fill(slots, 0);
+      }
+    }
   }
 
   /**

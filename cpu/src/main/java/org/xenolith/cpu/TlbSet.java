@@ -227,10 +227,12 @@ final class TlbSet {
     }
   }
 
-  /** Forgets an entry. */
+  /** Forgets an entry, if there is one. */
   private void drop(int offset) {
-    put(offset, empty(offset % TABLE), 0);
-    count(offset);
+    if (Host.getLong(read + offset) != empty(offset % TABLE)) {
+      put(offset, empty(offset % TABLE), 0);
+      count(offset);
+    }
   }
 
   private void count(int offset) {
@@ -241,24 +243,31 @@ final class TlbSet {
     }
   }
 
-  /**
-   * Forgets every page whose walk may use the entry of a table of {@code level} at {@code slot}. Where a table is an entry of itself, a
-   * walk uses its entries as those of a lower level, too.
-   */
-  void forgetEntry(int level, int slot) {
+  /** Forgets every page whose walk may use the entry of a table of the last level at {@code slot}. */
+  void forgetSlot(int slot) {
     for (int offset = 16 * slot; offset < 3 * TABLE; offset += 16 * 512) {
       if (((local[offset >>> 10] | global[offset >>> 10]) >>> (offset >>> 4) & 1) != 0) {
         drop(offset);
       }
     }
-    for (int word = 0; level > 1 && word < local.length; word++) {
+  }
+
+  /**
+   * Forgets every page whose walk may use one of many entries of tables.
+   *
+   * @param slots by level, from the last: a bit for each slot of an entry of tables of this level or of those above
+   */
+  void forgetSlots(long[][] slots) {
+    for (int word = 0; word < local.length; word++) {
       for (long bits = local[word] | global[word]; bits != 0; bits &= bits - 1) {
         int offset = offset(word, bits);
-        long tag = Host.getLong(read + offset);
-        for (int l = 2; l <= level; l++) {
-          if ((tag >>> 12 + 9 * (l - 1) & 511) == slot) {
+        long slot = Host.getLong(read + offset) >>> GuestMemory.FRAME_SHIFT;
+        for (long[] level : slots) {
+          if ((level[(int) slot >>> 6 & 7] >>> slot & 1) != 0) {
             drop(offset);
+            break;
           }
+          slot >>>= 9;
         }
       }
     }
