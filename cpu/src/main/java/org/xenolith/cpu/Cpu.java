@@ -6,7 +6,6 @@ import org.xenolith.cpu.x87.X87State;
 import org.xenolith.cpu.x87.X87Unit;
 import org.xenolith.isa.CpuMode;
 import org.xenolith.isa.Instruction;
-import org.xenolith.isa.Mnemonic;
 
 /**
  * One x86-64 processor: its registers, and the loop that runs instructions until an {@link Exit}.
@@ -193,7 +192,7 @@ public final class Cpu {
   /** The fault that ended a block, until the loop looks at it. */
   private Fault thrown;
 
-  private Exit exit;
+  Exit exit;
 
   /** What the next run ends with at once, or null. */
   private Exit postponed;
@@ -202,7 +201,7 @@ public final class Cpu {
   private final Block none = new Block(0, 0, CpuMode.LONG64, 0, 0, new Op[0], new Instruction[0]);
 
   /** Asks the loop to stop at the next instruction boundary: an exit is pending, or the running block was dropped. */
-  private boolean stop;
+  boolean stop;
 
   /** {@link #endRun} was called. */
   private boolean ended;
@@ -210,43 +209,32 @@ public final class Cpu {
   /** Breakpoints in the debug registers. */
   final Debugging debugging = new Debugging(this);
 
-  /** An instruction-by-instruction run is wanted: single step, instruction breakpoints, a tracer, a count of branches. */
-  private boolean stepping;
+  /** Runs blocks in which something is to be seen to between instructions. */
+  private final Stepping stepping = new Stepping(this);
 
-  /** A performance counter counts branches. */
-  private boolean countsBranches;
-
-  /** A debugger's breakpoints, or null. */
-  private Breakpoints breakpoints;
-
-  /** Blocks must not simply run through: {@link #stepping}, {@link #limited}, or a debugger waits for something. */
+  /** Blocks must not simply run through, see {@link Stepping#refresh}. */
   private boolean careful;
 
   /** Whether the running instruction is a run of its own, or nothing runs: then the clock is exact. */
-  private boolean alone = true;
+  boolean alone = true;
 
   /** The next instruction is to be run alone: it will access a device. */
-  private boolean aloneNext;
-
-  /** The code segment ends below 4 GiB: instructions must not lie beyond its limit. */
-  private boolean limited;
+  boolean aloneNext;
 
   /** From RIP to the linear address of the instruction: the base of CS outside 64-bit mode, and the width of linear addresses there. */
   private long fetchBase, fetchMask = -1;
 
   /** What the last instruction holds back at the boundary behind it: one of the following. */
-  private int shadow;
+  int shadow;
 
   /** Nothing; interrupts, by STI; debug traps, too, by MOV SS and POP SS (AMD64 APM volume 2, sections 8.5 and 15.21.5). */
-  private static final int NO_SHADOW = 0, OF_STI = 1, OF_STACK = 2;
+  static final int NO_SHADOW = 0, OF_STI = 1, OF_STACK = 2;
 
   /** Levels of the interrupt line and what became of NMIs, for a processor that owns privilege level 0. */
   private boolean interruptLine, nmiPending, nmiBlocked;
 
   /** The length of the INT3 or INTO that ended the last run. */
   int softwareLength;
-
-  private Tracer tracer;
 
   /** The last linear addresses at which a block was entered, the newest at {@code branchCount - 1}, modulo the length. */
   private final long[] branches = new long[64];
@@ -333,7 +321,7 @@ public final class Cpu {
       branches[(int) branchCount++ & 63] = b.va;
       alone = false;
       if (careful || aloneNext) {
-        runCarefully(b, (int) Math.min(b.ops.length, until - clock.now));
+        stepping.run(b, (int) Math.min(b.ops.length, until - clock.now));
       } else if (engine != null && engine.run(this, b, until)) {
         b = none;
       } else {
@@ -373,7 +361,7 @@ public final class Cpu {
       if (eventPending()) {
         // One instruction, then again.
         careful = true;
-      } else if (!stepping) {
+      } else if (!stepping.each()) {
         shadow = NO_SHADOW;
       }
       return false;
@@ -404,7 +392,7 @@ public final class Cpu {
   }
 
   /** Runs the first {@code n} instructions of a block, or fewer if asked to stop. */
-  private void runBlock(Block b, int n) {
+  void runBlock(Block b, int n) {
     interpret(b, 0, n, n == 1);
     Fault f = takeFault();
     if (f != null) {
@@ -477,79 +465,8 @@ public final class Cpu {
     return fetchBase + rip & fetchMask;
   }
 
-  private void runCarefully(Block b, int n) {
-    Instruction first = b.instructions[0];
-    long limit = limited ? segmentLimit[Instruction.CS] & 0xffff_ffffL : -1L >>> 1;
-    if (limited && first.address + first.length - 1 > limit) {
-      throw fault(Fault.GP, 0);
-    }
-    if (stepping || shadow != NO_SHADOW || aloneNext) {
-      // An instruction that begins anew was asked for before.
-      boolean asks = breakpoints != null && !aloneNext;
-      aloneNext = false;
-      step(b, asks);
-      return;
-    }
-    int most = limited && b.va + b.length - 1 > limit ? 1 : n;
-    if (breakpoints != null && breakpoints.inside(codeAddress(b.va), b.length)) {
-      runAsking(b, most);
-    } else {
-      runBlock(b, most);
-    }
-  }
-
-  /** Like {@link #runBlock}, asking a debugger before the instructions that it wants. */
-  private void runAsking(Block b, int n) {
-    Op[] ops = b.ops;
-    Instruction[] instructions = b.instructions;
-    alone = n == 1;
-    int k = 0;
-    try {
-      while (k < n) {
-        if (breakpoints.stopsAt(codeAddress(instructions[k].address)) && changedAtStop(instructions[k], k)) {
-          return;
-        }
-        rip = b.next;
-        ops[k].execute(this, instructions[k]);
-        k++;
-        if (stop) {
-          break;
-        }
-      }
-    } catch (Fault f) {
-      clock.now += k;
-      retired += k;
-      faulted(f, instructions[k]);
-      throw f;
-    }
-    clock.now += k;
-    retired += k;
-    if (k < ops.length) {
-      rip = instructions[k].address;
-    }
-  }
-
-  /**
-   * Lets a debugger look before an instruction, with {@code done} of its block behind it.
-   *
-   * @return whether it changed anything: then all is counted, and the next instruction is to be looked up
-   */
-  private boolean changedAtStop(Instruction i, int done) {
-    clock.now += done;
-    retired += done;
-    rip = i.address;
-    boolean changed = breakpoints.ask(this);
-    if (changed) {
-      refresh();
-      stop = true;
-    } else {
-      clock.now -= done;
-      retired -= done;
-    }
-    return changed;
-  }
-
-  private void faulted(Fault f, Instruction i) {
+  /** An instruction was cut short by a fault: RIP and the fault become what they are for the guest. */
+  void faulted(Fault f, Instruction i) {
     rip = i.address;
     debugging.drop();
     if (f.vector == Fault.GP && f.address != 0) {
@@ -576,54 +493,6 @@ public final class Cpu {
       case PUSH, POP, PUSHA, POPA, PUSHF, POPF, CALL, RET, CALLF, RETF, IRET, ENTER, LEAVE -> true;
       default -> false;
     };
-  }
-
-  private void step(Block b, boolean asks) {
-    Instruction i = b.instructions[0];
-    boolean resumed = (eflags & RF) != 0;
-    if (debugging.breaking && !resumed && unfinished != i.address) {
-      // AMD's processors do so behind MOV SS, too (Linux, kvm_is_code_breakpoint_inhibited).
-      int hits = debugging.atInstruction(codeAddress(i.address));
-      if (hits != 0) {
-        shadow = NO_SHADOW;
-        leave(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, hits));
-        return;
-      }
-    }
-    if (asks && breakpoints.stopsAt(codeAddress(i.address)) && changedAtStop(i, 0)) {
-      return;
-    }
-    if (tracer != null) {
-      tracer.before(this, i);
-    }
-    boolean single = (eflags & TF) != 0;
-    boolean inUserMode = userMode;
-    int held = shadow;
-    shadow = NO_SHADOW;
-    runBlock(b, 1);
-    if (countsBranches) {
-      msrs.counters().retired(i, inUserMode);
-    }
-    if (resumed && i.mnemonic != Mnemonic.IRET) {
-      eflags &= ~RF;
-    }
-    if (resumed || held != NO_SHADOW) {
-      refreshStepping();
-    }
-    if (single && exit == null && trapsByFlagBefore(i)) {
-      debugging.trap(Debugging.BS);
-    }
-    if (shadow == OF_STACK) {
-      debugging.hold();
-    } else if (held != NO_SHADOW) {
-      exit = debugging.release(exit);
-      stop = true;
-    }
-  }
-
-  /** Whether TF before an instruction decides about the trap behind it; of system calls and returns it is TF behind. */
-  private static boolean trapsByFlagBefore(Instruction i) {
-    return i.mnemonic != Mnemonic.SYSCALL && i.mnemonic != Mnemonic.SYSRET;
   }
 
   // ---- Events from outside, for a processor that owns privilege level 0 ----
@@ -1038,7 +907,6 @@ public final class Cpu {
     mode = long64 ? CpuMode.LONG64 : (code & ACCESS_D) != 0 ? CpuMode.COMPAT32 : CpuMode.CODE16;
     fetchBase = long64 ? 0 : segmentBase[Instruction.CS];
     fetchMask = long64 ? -1 : 0xffff_ffffL;
-    limited = !long64 && segmentLimit[Instruction.CS] != -1;
     segmentsChanged();
     sseFault = SseOps.availability(cr0, cr4);
     debugging.refresh();
@@ -1060,14 +928,13 @@ public final class Cpu {
   /** The D (B) bit of {@link #segmentAccess}: 32-bit code or stack. */
   public static final int ACCESS_D = 1 << 14;
 
-  private void refreshStepping() {
-    boolean was = stepping;
-    countsBranches = msrs.counters().wantBranches();
-    stepping = tracer != null || debugging.breaking || debugging.watching || countsBranches || (eflags & (TF | RF)) != 0;
-    if (stepping != was) {
+  /** What {@link Stepping} depends on has changed. */
+  void refreshStepping() {
+    boolean was = stepping.each();
+    careful = stepping.refresh();
+    if (stepping.each() != was) {
       stop = true;
     }
-    careful = stepping || limited || breakpoints != null && breakpoints.any();
   }
 
   /** To be called when debug registers were written: pages with a watchpoint must leave the TLB. */
@@ -1085,20 +952,20 @@ public final class Cpu {
 
   /** Sets or (with null) removes the tracer. */
   public void trace(Tracer tracer) {
-    this.tracer = tracer;
+    stepping.tracer = tracer;
     refreshStepping();
   }
 
   /** Lets a debugger stop this processor, from now on and for good; to be called once, before the run. */
   public void debug(Breakpoints points) {
-    breakpoints = points;
+    stepping.breakpoints = points;
     points.attach(this);
     breakpointsChanged();
   }
 
   void breakpointsChanged() {
-    careful = stepping || limited || breakpoints.any();
-    mmu.watch(breakpoints.anyWatchpoint() ? breakpoints : null);
+    refreshStepping();
+    mmu.watch(stepping.breakpoints.anyWatchpoint() ? stepping.breakpoints : null);
   }
 
   /** The linear addresses at which the last blocks were entered, oldest first, at most 64. */
