@@ -7,7 +7,7 @@ import java.util.Arrays;
 /**
  * Linear-address accesses of one processor: the TLB, the {@link PageWalk} behind it, and loads and stores.
  *
- * <p>The TLB is direct-mapped, 4,096 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
+ * <p>The TLB is direct-mapped, 8,192 entries each for reads, writes and fetches. An entry is 16 bytes outside the Java heap, where machine
  * code can look at it, too: a tag (the page's linear address) and the host address of the page. An access of n bytes hits when its linear
  * address minus the tag at its index is, as an unsigned number, at most 4,096 - n: one compare finds the miss and the page crossing.
  * Whatever needs care on each access is simply never entered: stores to frames with decoded code, watched pages, bus addresses, everything

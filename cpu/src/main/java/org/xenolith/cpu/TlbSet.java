@@ -9,7 +9,7 @@ import java.util.Arrays;
  * another index, so that no address at this index is near it.
  */
 final class TlbSet {
-  private static final int ENTRIES = 4096;
+  private static final int ENTRIES = 8192;
   private static final long PAGE = -GuestMemory.FRAME_SIZE;
 
   /** Bytes of a table. */
