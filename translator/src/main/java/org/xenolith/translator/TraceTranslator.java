@@ -62,11 +62,7 @@ final class TraceTranslator {
 
   private SecondRound secondRound;
 
-  /** Accesses that are near each other, or null. */
-  private Windows windows;
-
-  /** The window on the stack that was looked for last, or -1. */
-  private int stackWindow;
+  private WindowAddresses windows;
 
   /** Where the operand is, see {@link #operandAt(int, int, int, int)}. */
   private int pointer, pointerIndex, pointerShift, at;
@@ -111,8 +107,7 @@ final class TraceTranslator {
     total = steps.size();
     loop = trace.loop;
     secondRound = new SecondRound(this, trace, plain);
-    windows = plain || loop != 0 ? null : new Windows(steps);
-    stackWindow = -1;
+    windows = new WindowAddresses(this, plain || loop != 0 ? null : new Windows(steps));
     translation = new Translation(List.copyOf(trace.blocks), total);
     homes.use(Host.HOME);
     e.begin(address);
@@ -561,89 +556,7 @@ final class TraceTranslator {
    * @return false if that is still to be done
    */
   boolean window(Step step, boolean stack) {
-    int access = Windows.access(index, stack);
-    if (windows != null && windows.onStack(access) >= 0) {
-      stackAddress(step, access);
-      return true;
-    }
-    int place = windows == null ? 0 : windows.place(access);
-    if (place == 0) {
-      return false;
-    }
-    mayRetryHere();
-    if (windows.isFirst(access)) {
-      int base = home(windows.register(access));
-      if (base < 0) {
-        base = A;
-        e.load(A, STATE, register(windows.register(access)));
-      }
-      e.lea(A, base, -1, 0, windows.begin(access));
-      check(step, windows.bytes(access), windows.table(access));
-      stubs.getLast().window = true;
-      e.store(STATE, place, A);
-    } else {
-      e.load(A, STATE, place);
-    }
-    operandAt(A, windows.offset(access));
-    return true;
-  }
-
-  /** Finds where an access to the stack is in the host, or leaves. */
-  private void stackAddress(Step step, int access) {
-    int window = windows.onStack(access);
-    int register = windows.register(access);
-    mayRetryHere();
-    if (window != stackWindow) {
-      stackWindow = window;
-      int base = home(register);
-      if (base < 0) {
-        base = A;
-        e.load(A, STATE, register(register));
-      }
-      if (windows.begin(access) == 0) {
-        e.move(A, base);
-      } else {
-        e.lea(A, base, -1, 0, windows.begin(access));
-      }
-      e.arithmeticMemory(Emitter.SUB, A, STATE, State.STACK_PAGE);
-      e.arithmeticMemory(Emitter.CMP, A, STATE, State.stackLimit(windows.bytes(access)));
-      int table = windows.writes(access) ? WRITE : READ;
-      Stub other = detour(step, JAE, this::emitOtherStackPage);
-      other.back = e.position();
-      mayRetry(other.miss, table, windows.bytes(access));
-      other.miss.window = !windows.isSingle(window);
-      if (windows.readsAndWrites(window)) {
-        other.otherMiss = stub(step);
-        other.otherMiss.window = true;
-      }
-      host = 0;
-    }
-    e.load(A, STATE, State.STACK_DELTA);
-    if (home(register) >= 0) {
-      operandAt(A, home(register), 0, windows.displacement(access));
-    } else {
-      // The host's flags stay.
-      e.load(B, STATE, register(register));
-      e.lea(A, A, B, 0, windows.displacement(access));
-      operandAt(A, 0);
-    }
-  }
-
-  /** Looks for a window on the stack in the TLB, with its distance from the page known in {@link Host#A}. */
-  private void emitOtherStackPage(Stub stub) {
-    int table = stub.miss.access;
-    e.arithmeticMemory(Emitter.ADD, A, STATE, State.STACK_PAGE);
-    entry(A, table);
-    e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - stub.miss.size);
-    stub.miss.jumps.add(e.jump(JA));
-    // Where there are reads and writes both must find the same.
-    for (int at = 0; stub.otherMiss != null && at <= 8; at += 8) {
-      e.loadIndexed(A, STATE, B, State.TLB + READ + at);
-      e.arithmeticIndexed(Emitter.CMP, A, STATE, B, State.TLB + WRITE + at);
-      stub.otherMiss.jumps.add(e.jump(JNE));
-    }
-    e.callTo(owner.stackCode(table));
-    e.jumpTo(e.address(stub.back));
+    return windows.find(step, Windows.access(index, stack));
   }
 
   /** Finds where the memory operand is in the host, for {@link #withOperand}, or leaves. */
@@ -679,13 +592,14 @@ final class TraceTranslator {
     }
   }
 
-  /** Turns a linear address in {@link Host#A} into a host address, or leaves. */
-  void check(Step step, int size, int table) {
+  /** Turns a linear address in {@link Host#A} into a host address, or leaves: at the place that it returns. */
+  Stub check(Step step, int size, int table) {
     entry(A, table);
-    leaveIfOutside(step, size, table);
+    Stub miss = leaveIfOutside(step, size, table);
     addPage(table);
     host = 0;
     operandAt(A, 0);
+    return miss;
   }
 
   /** Makes a host address of the distance in {@link Host#A} from the tag of the TLB entry at {@link Host#B}. */
@@ -694,16 +608,20 @@ final class TraceTranslator {
   }
 
   /** With a TLB entry's place in {@link Host#B} and a distance from its tag in {@link Host#A}: leaves unless that is inside the page. */
-  void leaveIfOutside(Step step, int size, int table) {
+  Stub leaveIfOutside(Step step, int size, int table) {
     e.arithmeticImmediate(Emitter.CMP, 8, A, GuestMemory.FRAME_SIZE - size);
-    leaveOrRetry(step, JA, table, size);
+    return leaveOrRetry(step, JA, table, size);
   }
 
-  /** Leaves if a condition holds; if all that is missing is an entry in a table of the TLB, machine code goes on once it is there. */
-  void leaveOrRetry(Step step, int condition, int table, int size) {
+  /**
+   * Leaves if a condition holds, at the place that it returns; if all that is missing is an entry in a table of the TLB, machine code goes
+   * on once it is there.
+   */
+  private Stub leaveOrRetry(Step step, int condition, int table, int size) {
     Stub stub = stub(step);
     stub.jumps.add(e.jump(condition));
     mayRetry(stub, table, size);
+    return stub;
   }
 
   /** At the place where machine code is left lacks perhaps nothing but an entry in a table of the TLB. */
@@ -764,22 +682,25 @@ final class TraceTranslator {
     int offset = (int) (va - page);
     if (page == (int) page && offset + size <= GuestMemory.FRAME_SIZE && Windows.takesOperand(step)) {
       e.compareMemory(STATE, entry, (int) page);
-      leaveOrRetry(step, JNE, table, size);
+      leaveOrRetry(step, JNE, table, size).constant = true;
       e.load(A, STATE, entry + 8);
       operandAt(A, offset);
     } else {
       e.constant(A, va);
       e.arithmeticMemory(Emitter.SUB, A, STATE, entry);
-      leaveIfOutside(step, size, table);
+      leaveIfOutside(step, size, table).constant = true;
       e.arithmeticMemory(Emitter.ADD, A, STATE, entry + 8);
     }
-    stubs.getLast().constant = true;
     host = 0;
   }
 
   /** The code of an instruction has changed the host's flags. */
   void hostFlagsLost() {
     host = 0;
+  }
+
+  long stackCode(int table) {
+    return owner.stackCode(table);
   }
 
   long loadSseCode() {
@@ -828,7 +749,7 @@ final class TraceTranslator {
     // What is kept of an instruction is not had from the interpreter.
     site.finish = stub.step.keep || site.loop || stub.window;
     site.window = stub.window;
-    site.reliesOnWindows = windows != null && windows.openAt(stub.index);
+    site.reliesOnWindows = windows.openAt(stub.index);
     secondRound.leaveHomes();
     leave(owner.add(site));
     emitRetry(stub, site);
