@@ -118,7 +118,7 @@ final class ControlTransfers {
 
   /** Looks for the address in {@link Host#A} in {@link JumpCache}, at all its places, and enters what is there in {@link NearJumps}. */
   private void emitFar(Stub stub) {
-    t.shifted(B, A, JumpCache.HASH_SHIFT);
+    t.rotated(B, A, JumpCache.HASH_SHIFT);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0x33, B, A);
     e.arithmeticImmediate(Emitter.AND, 0, B, JumpCache.ENTRIES - 1);
     e.shift32(4, B, JumpCache.ENTRY_SHIFT);
@@ -139,7 +139,7 @@ final class ControlTransfers {
       e.bindHere(jump);
     }
     // The TLB's fetch entry must be the one that the jump was found under.
-    t.shifted(A, A, 8);
+    t.rotated(A, A, 8);
     e.arithmeticImmediate(Emitter.AND, 0, A, Mmu.TABLE_BYTES - 16);
     e.withIndexed(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, A, 0, State.TLB + FETCH);
     e.withMemory(0x66, 0, Emitter.MAP_0F, 0x74, Host.XMM_SCRATCH, B, JumpCache.PAGES);

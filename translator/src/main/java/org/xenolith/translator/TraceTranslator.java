@@ -652,18 +652,8 @@ final class TraceTranslator {
 
   /** Puts the place of the TLB's entry for a linear address into {@link Host#B}. */
   void entryPlace(int address) {
-    shifted(B, address, 8);
+    rotated(B, address, 8);
     e.arithmeticImmediate(Emitter.AND, 0, B, Mmu.TABLE_BYTES - 16);
-  }
-
-  /** Puts 32 bits of a register, shifted to the right, into a register; the bits that come in from the left are undefined. */
-  void shifted(int to, int from, int count) {
-    if (owner.hasRotate()) {
-      e.rotate32(to, from, count);
-    } else {
-      e.move32(to, from);
-      e.shift32(5, to, count);
-    }
   }
 
   /** Puts 32 bits of a register, rotated to the right, into a register. */
