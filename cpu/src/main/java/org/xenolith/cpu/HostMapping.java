@@ -48,6 +48,23 @@ public final class HostMapping {
     return MemorySegment.ofAddress(address).reinterpret(bytes, arena, HostMapping::unmap);
   }
 
+  /**
+   * Zero-filled memory of any size that costs the host only the pages that are touched. The JDK's own allocation writes its zeros at once,
+   * which would cost a guest's whole memory at start; so on Linux the memory is a mapping, elsewhere it is allocated.
+   *
+   * @param bytes a whole number of 4 KiB pages, above 0
+   * @return page-aligned memory, given back when {@code arena} closes
+   * @throws OutOfMemoryError if the host refuses it
+   */
+  public static MemorySegment reserve(long bytes, Arena arena) {
+    boolean linux = System.getProperty("os.name").equals("Linux");
+    MemorySegment segment = linux ? map(bytes, false, arena) : arena.allocate(bytes, GuestMemory.FRAME_SIZE);
+    if (segment == null) {
+      throw new OutOfMemoryError("the host refuses " + bytes + " bytes of memory");
+    }
+    return segment;
+  }
+
   private static void unmap(MemorySegment segment) {
     int result;
     try {

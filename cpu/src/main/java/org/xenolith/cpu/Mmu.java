@@ -2,6 +2,8 @@ package org.xenolith.cpu;
 
 import static org.xenolith.cpu.TlbSet.index;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -44,6 +46,9 @@ public final class Mmu {
   private final Bus bus;
   private final PageWalk walk;
 
+  /** Memory of all sets. Given back when the garbage collector finds that the processor is gone. */
+  private final MemorySegment setMemory = HostMapping.reserve((SETS + 1L) * TlbSet.BYTES, Arena.ofAuto());
+
   /** Up to {@link #SETS}, made when they are needed. */
   private TlbSet[] sets = {};
 
@@ -51,7 +56,7 @@ public final class Mmu {
   private final TlbSet[] last = new TlbSet[3];
 
   /** A set that stays empty: used while alignment is checked, and what the fast paths see while accesses are watched. */
-  private final TlbSet unused = new TlbSet();
+  private final TlbSet unused = new TlbSet(setMemory.address() + SETS * TlbSet.BYTES);
 
   private TlbSet current;
   private int victim;
@@ -142,7 +147,7 @@ public final class Mmu {
     }
     set = withKey(TlbSet.NONE);
     if (set == null && sets.length < SETS) {
-      set = new TlbSet();
+      set = new TlbSet(setMemory.address() + sets.length * TlbSet.BYTES);
       sets = Arrays.copyOf(sets, sets.length + 1);
       sets[sets.length - 1] = set;
     } else if (set == null) {

@@ -1,7 +1,5 @@
 package org.xenolith.cpu;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -37,14 +35,11 @@ final class TlbSet {
   /** Bytes before the tables that are for an {@link Engine}. */
   static final int ENGINE = 4 * GuestMemory.FRAME_SIZE;
 
-  /** Freed by the garbage collector when the processor is. */
-  private final MemorySegment memory = Arena.ofAuto().allocate(ENGINE + 3 * TABLE, GuestMemory.FRAME_SIZE);
+  /** Bytes of memory that a set takes. */
+  static final int BYTES = ENGINE + 3 * TABLE;
 
-  final MemorySegment tables = memory.asSlice(ENGINE);
-
-  final long read = tables.address();
-  final long write = read + TABLE;
-  final long fetch = write + TABLE;
+  /** Where the tables are. */
+  final long read, write, fetch;
 
   /**
    * A bit for each region of 2 MiB, hashed, in which a large page was entered: INVLPG must forget all of that page. The halves of the
@@ -55,8 +50,13 @@ final class TlbSet {
   /** The same for pages larger than that, by 1 GiB. */
   long huge;
 
-  TlbSet() {
-    tables.fill((byte) 0);
+  /**
+   * @param host where its memory is: {@link #BYTES} zeros, which stay as long as the set does
+   */
+  TlbSet(long host) {
+    read = host + ENGINE;
+    write = read + TABLE;
+    fetch = write + TABLE;
     for (int ix = 0; ix < 3 * TABLE; ix += TABLE) {
       Host.putLong(read + ix, empty(0));
     }

@@ -5,9 +5,8 @@ import java.lang.foreign.MemorySegment;
 import org.xenolith.cpu.HostMapping;
 
 /**
- * Zero-filled host memory of any size that costs the host only the pages that are touched. The JDK's own allocation writes its zeros at
- * once, which would cost a guest's whole memory at start; so on Linux the memory is a mapping ({@link HostMapping}), elsewhere it is
- * allocated.
+ * Zero-filled host memory of any size that costs the host only the pages that are touched ({@link HostMapping#reserve}), with an end of its
+ * own.
  */
 public final class HostMemory implements AutoCloseable {
   /** Alignment of the memory in bytes. */
@@ -32,17 +31,7 @@ public final class HostMemory implements AutoCloseable {
       throw new IllegalArgumentException(bytes + " bytes are not whole pages");
     }
     Arena arena = Arena.ofShared();
-    boolean linux = System.getProperty("os.name").equals("Linux");
-    MemorySegment segment = linux ? map(bytes, arena) : arena.allocate(bytes, PAGE);
-    return new HostMemory(segment, arena);
-  }
-
-  private static MemorySegment map(long bytes, Arena arena) {
-    MemorySegment segment = HostMapping.map(bytes, false, arena);
-    if (segment == null) {
-      throw new OutOfMemoryError("the host refuses " + bytes + " bytes of memory");
-    }
-    return segment;
+    return new HostMemory(HostMapping.reserve(bytes, arena), arena);
   }
 
   /** The memory, page-aligned, until {@link #close}. */
