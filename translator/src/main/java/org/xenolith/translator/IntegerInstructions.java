@@ -9,6 +9,7 @@ import static org.xenolith.translator.TraceTranslator.READ;
 import static org.xenolith.translator.TraceTranslator.WRITE;
 
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /**
@@ -25,6 +26,14 @@ final class IntegerInstructions {
 
   private int heldAt;
 
+  /**
+   * The register of the guest whose lowest {@link #copiedBytes} are in {@link Host#A}, zero-extended, as long as the code is no longer than
+   * when that was so; or -1.
+   */
+  private int copied = -1;
+
+  private int copiedBytes, copiedAt;
+
   IntegerInstructions(TraceTranslator t, BitInstructions bits) {
     this.t = t;
     this.e = t.emitter();
@@ -34,6 +43,7 @@ final class IntegerInstructions {
   /** Forgets what was in {@link Host#A}: another way leads here. */
   void forgetHeld() {
     held = -1;
+    copied = -1;
   }
 
   /** A register of the guest, which the state has, is in {@link Host#A}. */
@@ -52,6 +62,10 @@ final class IntegerInstructions {
     }
     if (memory && (rule.effect == FlagEffect.SHIFT || rule.effect == FlagEffect.SHIFT_BY_CL)) {
       bits.shiftMemory(step);
+      return;
+    }
+    if (isComparedSoon(step)) {
+      loadAndCopy(step);
       return;
     }
     boolean oneStep = rule.effect == FlagEffect.STEP;
@@ -76,6 +90,47 @@ final class IntegerInstructions {
       keep(i, 0, State.KEPT);
     }
     t.flagsSet(step, result);
+  }
+
+  /**
+   * Whether an instruction loads the low byte or 16 bits of a register that is then compared, in a loop. The comparison need not wait for
+   * the register's other bits, and each round for those of the one before. In a loop nothing comes back from the interpreter in between.
+   */
+  private boolean isComparedSoon(Step step) {
+    Instruction i = step.instruction;
+    if (i.mnemonic != Mnemonic.MOV || i.width > 2 || i.kind0 != OperandKind.GPR || i.kind1 != OperandKind.MEM || t.home(i.reg0) < 0
+        || !t.reliesOnAddresses()) {
+      return false;
+    }
+    Step next = t.ahead(1);
+    if (next != null && leavesCopy(next.instruction, i.reg0)) {
+      next = t.ahead(2);
+    }
+    return next != null && comparesPart(next.instruction, i.width) && (next.instruction.reg0 == i.reg0 || next.instruction.reg1 == i.reg0);
+  }
+
+  /** Whether an instruction moves a number into another register and needs neither {@link Host#A} nor {@link Host#B} for that. */
+  private boolean leavesCopy(Instruction i, int register) {
+    return i.mnemonic == Mnemonic.MOV && i.kind0 == OperandKind.GPR && i.kind1 == OperandKind.IMM && i.reg0 != register
+        && t.home(i.reg0) >= 0;
+  }
+
+  /** Whether an instruction does nothing but compare two registers' lowest bytes. */
+  private static boolean comparesPart(Instruction i, int bytes) {
+    return (i.mnemonic == Mnemonic.CMP || i.mnemonic == Mnemonic.TEST) && i.width == bytes && i.kind0 == OperandKind.GPR
+        && i.kind1 == OperandKind.GPR;
+  }
+
+  private void loadAndCopy(Step step) {
+    Instruction i = step.instruction;
+    boolean isByte = i.width == 1;
+    t.operandAddress(step, i.width, READ);
+    t.withOperand(0, 0, Emitter.MAP_0F, isByte ? 0xb6 : 0xb7, A);
+    e.withRegister(isByte ? 0 : 0x66, isByte ? 0x40 : 0, Emitter.MAP_ONE, isByte ? 0x8a : 0x8b, t.home(i.reg0), A);
+    copied = i.reg0;
+    copiedBytes = i.width;
+    copiedAt = e.position();
+    t.flagsSet(step, t.home(i.reg0));
   }
 
   void keepOperands(Instruction i) {
@@ -117,6 +172,8 @@ final class IntegerInstructions {
     int map = i.encoding.map;
     int opcode = i.encoding.opcode + (i.encoding.condition ? i.condition : 0);
     int inA = heldAt == e.position() ? held : -1;
+    int copy = copiedAt == e.position() ? copied : -1;
+    boolean usesCopy = copy >= 0 && comparesPart(i, copiedBytes);
     int result = -1;
     int storeRm = -1;
     int storeReg = -1;
@@ -138,6 +195,9 @@ final class IntegerInstructions {
         reg = guest + 4;
       } else if (rule.byteReg && !Rule.hasHighByte(i)) {
         rex |= 0x40;
+      }
+      if (usesCopy && guest == copy) {
+        reg = A;
       }
       if (rule.reg == 0) {
         result = reg;
@@ -176,6 +236,9 @@ final class IntegerInstructions {
       } else if (rule.byteRm && !Rule.hasHighByte(i)) {
         rex |= 0x40;
       }
+      if (usesCopy && guest == copy) {
+        rm = A;
+      }
       if (rm >= 0) {
         e.withRegister(prefix, rex, map, opcode, reg, rm);
       } else if (!writes && rule.effect != FlagEffect.BIT && guest != inA) {
@@ -208,6 +271,9 @@ final class IntegerInstructions {
     }
     if (!memory) {
       hold(inA);
+    }
+    if (copy >= 0 && leavesCopy(i, copy)) {
+      copiedAt = e.position();
     }
     return result;
   }

@@ -249,6 +249,16 @@ final class TraceTranslator {
     return total - index - 1;
   }
 
+  /** The instruction that is so many places behind the one that is emitted now, or null. */
+  Step ahead(int places) {
+    return places <= behind() ? steps.get(index + places) : null;
+  }
+
+  /** Whether it is in the second round of a loop that relies on {@link LoopAddresses}. */
+  boolean reliesOnAddresses() {
+    return secondRound.reliesOnAddresses(index);
+  }
+
   /** Whether the trace does: with another instruction, or another round. */
   boolean goesOn() {
     return behind() > 0 || loop != 0;

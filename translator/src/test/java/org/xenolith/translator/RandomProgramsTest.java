@@ -175,6 +175,9 @@ class RandomProgramsTest {
         string(out, random);
       }
       if (random.nextInt(20) == 0) {
+        comparePart(out, random);
+      }
+      if (random.nextInt(20) == 0) {
         // rdtsc, rdtscp; sti, cli, swapgs
         String[] system = {"0f31", "0f01f9", "fb", "fa", "0f01f8"};
         out.writeBytes(HexFormat.of().parseHex(system[random.nextInt(privileged ? 5 : 2)]));
@@ -274,7 +277,19 @@ class RandomProgramsTest {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     int kept = 1 << Cpu.RSP | 1 << Cpu.RBX | 1 << Cpu.RBP | 1 << 15 | 1 << INDEX | random.nextInt(1 << 16) & ~(1 << Cpu.RAX | 1 << Cpu.RDX);
     int length = random.nextInt(3, 16);
+    if (random.nextInt(4) == 0) {
+      // lea rax, [rax + 1] and so on: all registers are in use.
+      for (int register = 0; register < INDEX; register++) {
+        if ((kept >> register & 1) == 0 || register > Cpu.RBP) {
+          out.writeBytes(new byte[] {(byte) (0x48 | register >> 3 | register >> 3 << 2), (byte) 0x8d, (byte) (0x40 | (register & 7) * 9)});
+          out.writeBytes((register & 7) == 4 ? new byte[] {0x24, 1} : new byte[] {1});
+        }
+      }
+    }
     while (length > 0) {
+      if (random.nextInt(12) == 0) {
+        comparePart(out, random);
+      }
       Form form = forms.get(random.nextInt(forms.size()));
       int which = random.nextInt(3);
       int displacement = random.nextInt(20) == 0 ? 0xff0 - OFFSETS[which] + random.nextInt(32) : random.nextInt(64) * 4;
@@ -297,6 +312,51 @@ class RandomProgramsTest {
     move(out, random);
     jump(out, 0xe9, 0);
     return out.toByteArray();
+  }
+
+  /** Loads a part of a register, compares it, perhaps with another instruction in between, and looks at a condition. */
+  private static void comparePart(ByteArrayOutputStream out, SplittableRandom random) {
+    int prefix = random.nextBoolean() ? 0x66 : 0;
+    int[] registers = {0, 1, 2, 6, 7, 8, 9, 10, 13};
+    int part = registers[random.nextInt(registers.length)];
+    int other = registers[random.nextInt(registers.length)];
+    // mov part, [rbx + r14 + d], or now and then across the end of a page: [rbx + d]
+    writePrefix(out, prefix);
+    boolean crosses = random.nextInt(6) == 0;
+    int reg = (part & 7) << 3;
+    out.writeBytes(new byte[] {(byte) (0x42 | part >> 3 << 2), (byte) (prefix == 0 ? 0x8a : 0x8b)});
+    out.writeBytes(crosses ? new byte[] {(byte) (0x83 | reg), (byte) (0xfd + random.nextInt(3)), 0x0e, 0, 0}
+        : new byte[] {(byte) (0x44 | reg), 0x33, (byte) random.nextInt(-128, 128)});
+    byte[] number = {(byte) random.nextInt(), (byte) random.nextInt(), (byte) random.nextInt(), (byte) random.nextInt()};
+    if (random.nextBoolean()) {
+      // mov other, number, in one of two ways
+      boolean shorter = random.nextBoolean();
+      out.write(0x40 | other >> 3);
+      out.writeBytes(shorter ? new byte[] {(byte) (0xb8 | other & 7)} : new byte[] {(byte) 0xc7, (byte) (0xc0 | other & 7)});
+      out.writeBytes(number);
+    }
+    // cmp or test; the part is either of the two operands, or none
+    int first = random.nextInt(5) == 0 ? other : part;
+    int second = random.nextInt(5) == 0 ? part : other;
+    if (random.nextBoolean()) {
+      int exchanged = first;
+      first = second;
+      second = exchanged;
+    }
+    // Now and then of another width.
+    int width = random.nextInt(6) == 0 ? prefix ^ 0x66 : prefix;
+    int[] operations = {0x38, 0x3a, 0x84};
+    writePrefix(out, width);
+    out.writeBytes(new byte[] {(byte) (0x40 | first >> 3 << 2 | second >> 3),
+        (byte) (operations[random.nextInt(3)] | (width == 0 ? 0 : 1)), (byte) (0xc0 | (first & 7) << 3 | second & 7)});
+    // cmovcc eax, edx
+    out.writeBytes(new byte[] {0x0f, (byte) (0x40 | random.nextInt(16)), (byte) 0xc2});
+  }
+
+  private static void writePrefix(ByteArrayOutputStream out, int prefix) {
+    if (prefix != 0) {
+      out.write(prefix);
+    }
   }
 
   /** The next time round operands are elsewhere. */
