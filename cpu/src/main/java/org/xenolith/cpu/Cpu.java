@@ -173,6 +173,9 @@ public final class Cpu {
   /** Where selectors are looked up: in the tables of {@link #gdtBase} and {@link #ldtBase}, unless a hypervisor keeps others. */
   public Descriptors descriptors = new NativeDescriptors(this);
 
+  /** Interrupts and NMIs from outside, where the processor owns privilege level 0. */
+  public final Interrupts interrupts = new Interrupts(this);
+
   /** Delivers events through the interrupt descriptor table, where the processor owns privilege level 0. */
   public final Delivery delivery = new Delivery(this);
 
@@ -224,15 +227,6 @@ public final class Cpu {
   /** From RIP to the linear address of the instruction: the base of CS outside 64-bit mode, and the width of linear addresses there. */
   private long fetchBase, fetchMask = -1;
 
-  /** What the last instruction holds back at the boundary behind it: one of the following. */
-  int shadow;
-
-  /** Nothing; interrupts, by STI; debug traps, too, by MOV SS and POP SS (AMD64 APM volume 2, sections 8.5 and 15.21.5). */
-  static final int NO_SHADOW = 0, OF_STI = 1, OF_STACK = 2;
-
-  /** Levels of the interrupt line and what became of NMIs, for a processor that owns privilege level 0. */
-  private boolean interruptLine, nmiPending, nmiBlocked;
-
   /** The length of the INT3 or INTO that ended the last run. */
   int softwareLength;
 
@@ -271,7 +265,7 @@ public final class Cpu {
       msrs.counters().settle();
       until = Math.min(until, clock.now + msrs.counters().room());
     }
-    stop = exit != null || debugging.pending != 0 || shadow != NO_SHADOW || interruptLine || nmiPending;
+    stop = exit != null || debugging.pending != 0 || interrupts.toBeSeenTo();
     while (true) {
       try {
         return runBlocks(until);
@@ -288,7 +282,7 @@ public final class Cpu {
   private Exit exitOf(Fault f) {
     clock.now++;
     if (exit == null) {
-      shadow = NO_SHADOW;
+      interrupts.shadow = Interrupts.NO_SHADOW;
       debugging.drop();
       exit = new Exit.Exception(f.vector, f.errorCode, f.address);
     }
@@ -357,24 +351,19 @@ public final class Cpu {
     if (exit != null || ended || clock.now >= until) {
       return exit != null;
     }
-    if (shadow != NO_SHADOW) {
-      if (eventPending()) {
+    if (interrupts.shadow != Interrupts.NO_SHADOW) {
+      if (interrupts.pending()) {
         // One instruction, then again.
         careful = true;
       } else if (!stepping.each()) {
-        shadow = NO_SHADOW;
+        interrupts.shadow = Interrupts.NO_SHADOW;
       }
       return false;
     }
-    if (nmiPending && !nmiBlocked) {
-      exit = NON_MASKABLE;
-    } else if (interruptLine && (eflags & IF) != 0) {
-      exit = INTERRUPT;
-    }
+    exit = interrupts.accepted();
     return exit != null;
   }
 
-  private static final Exit INTERRUPT = new Exit.Interrupt(), NON_MASKABLE = new Exit.NonMaskable();
   private static final Exit BUDGET = new Exit.Budget();
 
   /** Lets the instructions retired since the last change of mode count for the mode they ran in. */
@@ -495,39 +484,7 @@ public final class Cpu {
     };
   }
 
-  // ---- Events from outside, for a processor that owns privilege level 0 ----
-
-  /**
-   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link #run} returns an {@link Exit.Interrupt} at
-   * the next instruction boundary.
-   */
-  public void assertInterrupt(boolean asserted) {
-    interruptLine = asserted;
-    stop |= asserted;
-  }
-
-  /** A non-maskable interrupt arrived; one is kept. */
-  public void pendNmi() {
-    nmiPending = true;
-    stop = true;
-  }
-
-  /** The pending NMI is delivered: others wait. */
-  void takeNmi() {
-    nmiPending = false;
-    nmiBlocked = true;
-  }
-
-  /** IRET lets NMIs in again (AMD64 APM volume 2, section 8.2.3). */
-  void endNmi() {
-    nmiBlocked = false;
-    stop |= nmiPending;
-  }
-
-  /** Whether {@link #run} would return an {@link Exit.Interrupt} or {@link Exit.NonMaskable} at once: what ends HLT. */
-  public boolean eventPending() {
-    return nmiPending && !nmiBlocked || interruptLine && (eflags & IF) != 0;
-  }
+  // ---- Starts, and events that are delivered ----
 
   /**
    * An event is about to be delivered, outside of {@link #run}.
@@ -548,20 +505,13 @@ public final class Cpu {
     return exit != null;
   }
 
-  /** RFLAGS.IF may have been set: interrupts are looked at behind this instruction. */
-  void lookForInterrupts() {
-    stop |= interruptLine;
-  }
-
   /**
    * INIT: the registers as after it. Not to be called inside {@link #run}. The processor is not to be run before {@link #startup}, except
    * the boot processor, which goes to the firmware.
    */
   public void init() {
     Reset.init(this);
-    shadow = NO_SHADOW;
-    nmiPending = false;
-    nmiBlocked = false;
+    interrupts.reset();
     mmu.flushAll();
     refresh();
   }
@@ -602,30 +552,6 @@ public final class Cpu {
     stop = true;
   }
 
-  /** Interrupts wait for one more instruction (STI). */
-  void holdInterrupts() {
-    shadow = OF_STI;
-    stop = true;
-  }
-
-  /**
-   * For an {@link Engine}: whether {@link #interpret} stopped only since interrupts are to wait for one more instruction (STI), while none
-   * is there; then that is forgotten. Not if the run may end here.
-   */
-  public boolean passShadow() {
-    boolean passes = shadow == OF_STI && !awaitsEvent() && exit == null && !ended && thrown == null && debugging.pending == 0;
-    if (passes) {
-      shadow = NO_SHADOW;
-      stop = false;
-    }
-    return passes;
-  }
-
-  /** Whether an interrupt is there, even if it must wait for the interrupt flag. */
-  public boolean awaitsEvent() {
-    return nmiPending || interruptLine;
-  }
-
   /** SWAPGS, where it is allowed. */
   public void swapGs() {
     long base = segmentBase[Instruction.GS];
@@ -634,10 +560,14 @@ public final class Cpu {
     segmentsChanged();
   }
 
-  /** Interrupts and debug traps wait for one more instruction (MOV SS, POP SS). */
-  void holdTraps() {
-    shadow = OF_STACK;
-    stop = true;
+  /**
+   * For an {@link Engine}: whether {@link #interpret} stopped only since interrupts are to wait for one more instruction (STI), while none
+   * is there; then that is forgotten. Not if the run may end here.
+   */
+  public boolean passShadow() {
+    boolean passes = exit == null && !ended && thrown == null && debugging.pending == 0 && interrupts.passShadow();
+    stop &= !passes;
+    return passes;
   }
 
   /** Something is to be looked at behind this instruction. */
@@ -861,7 +791,7 @@ public final class Cpu {
       refresh();
     }
     if ((changed & system & IF) != 0) {
-      lookForInterrupts();
+      interrupts.look();
     }
   }
 

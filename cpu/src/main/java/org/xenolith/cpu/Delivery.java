@@ -63,7 +63,7 @@ public final class Delivery {
 
   /** Delivers the NMI that an {@link Exit.NonMaskable} announces. Further ones wait until IRET. */
   public boolean nmi() {
-    cpu.takeNmi();
+    cpu.interrupts.takeNmi();
     return deliver(Fault.NMI, Source.INTERRUPT, Fault.NO_ERROR_CODE, 0);
   }
 

@@ -30,7 +30,7 @@ public sealed interface Exit {
   record Halt() implements Exit {}
 
   /**
-   * At this instruction boundary the processor takes an interrupt: one is asserted ({@link Cpu#assertInterrupt}), RFLAGS.IF is set and no
+   * At this instruction boundary the processor takes an interrupt: one is asserted ({@link Interrupts#assertLine}), RFLAGS.IF is set and no
    * shadow of STI or MOV SS holds it back. Only of processors that own privilege level 0.
    */
   record Interrupt() implements Exit {}

@@ -182,7 +182,7 @@ final class FarControl {
       iret(c, width, offset, selector);
     }
     c.setRflags(flags);
-    c.endNmi();
+    c.interrupts.endNmi();
   }
 
   private static void iret(Cpu c, int width, long offset, int selector) {

@@ -213,6 +213,11 @@ public final class Mmu {
   /** For an {@link Engine}: bytes from the table of read entries to that of write entries, and on to that of fetch entries. */
   public static final int TABLE_BYTES = TlbSet.TABLE;
 
+  /** For an {@link Engine}: where in a table the entry of a linear address is, in bytes. */
+  public static int entryIndex(long va) {
+    return index(va);
+  }
+
   /** For an {@link Engine}: how many bytes before the tables are for its use. */
   public static final int ENGINE_BYTES = TlbSet.ENGINE;
 

@@ -27,7 +27,7 @@ final class SegmentOps {
   private static void loaded(Cpu c, int segment) {
     c.segmentsChanged();
     if (segment == Instruction.SS) {
-      c.holdTraps();
+      c.interrupts.hold(Interrupts.OF_STACK);
     }
   }
 

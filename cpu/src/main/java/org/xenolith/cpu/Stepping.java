@@ -43,7 +43,7 @@ final class Stepping {
     if (limited && first.address + first.length - 1 > limit) {
       throw cpu.fault(Fault.GP, 0);
     }
-    if (each || cpu.shadow != Cpu.NO_SHADOW || cpu.aloneNext) {
+    if (each || cpu.interrupts.shadow != Interrupts.NO_SHADOW || cpu.aloneNext) {
       // An instruction that begins anew was asked for before.
       boolean asks = breakpoints != null && !cpu.aloneNext;
       cpu.aloneNext = false;
@@ -121,7 +121,7 @@ final class Stepping {
       // AMD's processors do so behind MOV SS, too (Linux, kvm_is_code_breakpoint_inhibited).
       int hits = debugging.atInstruction(cpu.codeAddress(i.address));
       if (hits != 0) {
-        cpu.shadow = Cpu.NO_SHADOW;
+        cpu.interrupts.shadow = Interrupts.NO_SHADOW;
         cpu.leave(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, hits));
         return;
       }
@@ -134,8 +134,8 @@ final class Stepping {
     }
     boolean single = (cpu.eflags & Cpu.TF) != 0;
     boolean inUserMode = cpu.userMode;
-    int held = cpu.shadow;
-    cpu.shadow = Cpu.NO_SHADOW;
+    int held = cpu.interrupts.shadow;
+    cpu.interrupts.shadow = Interrupts.NO_SHADOW;
     cpu.runBlock(b, 1);
     if (countsBranches) {
       cpu.msrs.counters().retired(i, inUserMode);
@@ -143,15 +143,15 @@ final class Stepping {
     if (resumed && i.mnemonic != Mnemonic.IRET) {
       cpu.eflags &= ~Cpu.RF;
     }
-    if (resumed || held != Cpu.NO_SHADOW) {
+    if (resumed || held != Interrupts.NO_SHADOW) {
       cpu.refreshStepping();
     }
     if (single && cpu.exit == null && trapsByFlagBefore(i)) {
       debugging.trap(Debugging.BS);
     }
-    if (cpu.shadow == Cpu.OF_STACK) {
+    if (cpu.interrupts.shadow == Interrupts.OF_STACK) {
       debugging.hold();
-    } else if (held != Cpu.NO_SHADOW) {
+    } else if (held != Interrupts.NO_SHADOW) {
       cpu.exit = debugging.release(cpu.exit);
       cpu.lookAround();
     }

@@ -93,7 +93,7 @@ final class SystemOps {
       default -> {
         if ((c.eflags & Cpu.IF) == 0) {
           c.eflags |= Cpu.IF;
-          c.holdInterrupts();
+          c.interrupts.hold(Interrupts.OF_STI);
         }
       }
     }

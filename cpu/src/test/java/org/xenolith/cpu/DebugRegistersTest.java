@@ -160,11 +160,11 @@ class DebugRegistersTest {
     kernel.machine.step(2);
     assertThat(cpu.r[Cpu.RCX]).isEqualTo(1);
     assertThat(cpu.rflags() & Cpu.RF).isZero();
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     assertThat(kernel.deliver()).isTrue();
     assertThat(kernel.stack(0)).isEqualTo(Machine.CODE);
     assertThat(kernel.stack(2)).isEqualTo(2 | Cpu.IF | Cpu.RF);
-    cpu.assertInterrupt(false);
+    cpu.interrupts.assertLine(false);
     kernel.machine.code(cpu.rip, "48 cf").step(2);
     assertThat(cpu.rip).isEqualTo(Machine.CODE + 2);
   }

@@ -27,29 +27,29 @@ class InterruptTest {
   @Test
   void anAssertedInterruptComesBeforeTheNextInstruction() {
     kernel.code("90 90");
-    cpu.assertInterrupt(true);
-    assertThat(cpu.eventPending()).isTrue();
+    cpu.interrupts.assertLine(true);
+    assertThat(cpu.interrupts.pending()).isTrue();
     expect(INTERRUPT, 0);
     assertThat(kernel.machine.clock.now).isEqualTo(1);
     assertThat(cpu.delivery.interrupt(0x40)).isTrue();
     assertThat(cpu.rip).isEqualTo(Kernel.handler(0x40));
     assertThat(kernel.stack(0)).isEqualTo(Machine.CODE);
     assertThat(kernel.stack(2)).isEqualTo(2 | Cpu.IF);
-    assertThat(cpu.eventPending()).isFalse();
+    assertThat(cpu.interrupts.pending()).isFalse();
   }
 
   @Test
   void aLineThatFellAgainIsForgotten() {
     kernel.code("90 90 90");
-    cpu.assertInterrupt(true);
-    cpu.assertInterrupt(false);
+    cpu.interrupts.assertLine(true);
+    cpu.interrupts.assertLine(false);
     kernel.machine.step(3);
   }
 
   @Test
   void aSpentBudgetComesBeforeAnInterrupt() {
     kernel.code("90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     assertThat(kernel.machine.run(0)).isInstanceOf(Exit.Budget.class);
   }
 
@@ -57,7 +57,7 @@ class InterruptTest {
   void aMaskedInterruptWaitsForStiAndOneMoreInstruction() {
     flags(0);
     kernel.code("90 fb 90 90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 3);
   }
 
@@ -65,7 +65,7 @@ class InterruptTest {
   void theShadowOfStiOutlastsTheEndOfABudget() {
     flags(0);
     kernel.code("fb 90 90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     kernel.machine.step(1);
     expect(INTERRUPT, 2);
   }
@@ -74,7 +74,7 @@ class InterruptTest {
   void anInterruptThatComesInTheShadowOfStiWaitsToo() {
     flags(0);
     kernel.code("fb 90 90").machine.step(1);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 2);
   }
 
@@ -82,7 +82,7 @@ class InterruptTest {
   void anInterruptThatComesAfterTheShadowDoesNotWait() {
     flags(0);
     kernel.code("fb 90 90").machine.step(2);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 2);
   }
 
@@ -90,7 +90,7 @@ class InterruptTest {
   void stiCliNeverOpensTheGate() {
     flags(0);
     kernel.code("fb fa 90 90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     kernel.machine.step(4);
   }
 
@@ -98,7 +98,7 @@ class InterruptTest {
   void stiWithInterruptsEnabledCastsNoShadow() {
     kernel.code("fb 90");
     kernel.machine.step(1);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 1);
   }
 
@@ -106,9 +106,9 @@ class InterruptTest {
   void stiHltHaltsAndIsWoken() {
     flags(0);
     kernel.code("fb f4 90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     assertThat(kernel.machine.run(100)).isInstanceOf(Exit.Halt.class);
-    assertThat(cpu.eventPending()).isTrue();
+    assertThat(cpu.interrupts.pending()).isTrue();
     expect(INTERRUPT, 2);
   }
 
@@ -116,7 +116,7 @@ class InterruptTest {
   void stiAndSoftwareInterruptComeInThatOrder() {
     flags(0);
     kernel.code("fb cd 80");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     assertThat(kernel.machine.run(100)).isEqualTo(new Exit.SoftwareInterrupt(0x80, 2));
   }
 
@@ -124,7 +124,7 @@ class InterruptTest {
   void popfAndIretOpenTheGateAtOnce() {
     flags(0);
     kernel.code("9d 90").push(Cpu.IF);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 1);
     flags(0);
     kernel.code("48 cf").push(Machine.CODE + 9, Kernel.CODE64, Cpu.IF, Machine.STACK, Kernel.DATA);
@@ -138,7 +138,7 @@ class InterruptTest {
     kernel.code("48 0f 07");
     cpu.r[Cpu.RCX] = Machine.CODE + 9;
     cpu.r[Cpu.R11] = Cpu.IF;
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 9);
   }
 
@@ -148,8 +148,8 @@ class InterruptTest {
     kernel.code("8e d0 90 90");
     cpu.r[Cpu.RAX] = Kernel.DATA;
     kernel.machine.step(1);
-    cpu.assertInterrupt(true);
-    cpu.pendNmi();
+    cpu.interrupts.assertLine(true);
+    cpu.interrupts.pendNmi();
     expect(NMI, 3);
   }
 
@@ -158,7 +158,7 @@ class InterruptTest {
     kernel.code("90 8e d0 90 90 90");
     cpu.r[Cpu.RAX] = Kernel.DATA;
     kernel.machine.step(3);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 4);
   }
 
@@ -169,7 +169,7 @@ class InterruptTest {
     kernel.memory.writeInt(Machine.DATA, (int) Machine.STACK);
     kernel.memory.writeShort(Machine.DATA + 4, (short) Kernel.DATA);
     kernel.machine.step(1);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 3);
   }
 
@@ -179,13 +179,13 @@ class InterruptTest {
   void anNmiIsNotMaskedAndHoldsOthersBackUntilIret() {
     flags(0);
     kernel.code("90 90");
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
     expect(NMI, 0);
     assertThat(cpu.delivery.nmi()).isTrue();
     assertThat(cpu.rip).isEqualTo(Kernel.handler(Fault.NMI));
     kernel.machine.code(cpu.rip, "90 48 cf");
-    cpu.pendNmi();
-    assertThat(cpu.eventPending()).isFalse();
+    cpu.interrupts.pendNmi();
+    assertThat(cpu.interrupts.pending()).isFalse();
     kernel.machine.step(1);
     expect(NMI, 0);
     assertThat(cpu.retired).isEqualTo(2);
@@ -194,21 +194,21 @@ class InterruptTest {
   @Test
   void anIretThatFaultsHoldsNmisStillBack() {
     kernel.code("90");
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
     expect(NMI, 0);
     cpu.delivery.nmi();
     kernel.machine.code(cpu.rip, "48 cf");
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
     kernel.memory.writeLong(cpu.r[Cpu.RSP], 1L << 47);
     assertThat(kernel.machine.fault().vector()).isEqualTo(Fault.GP);
-    assertThat(cpu.eventPending()).isFalse();
+    assertThat(cpu.interrupts.pending()).isFalse();
   }
 
   @Test
   void twoNmisThatWaitAreOne() {
     kernel.code("90");
-    cpu.pendNmi();
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
+    cpu.interrupts.pendNmi();
     expect(NMI, 0);
     cpu.delivery.nmi();
     kernel.machine.code(cpu.rip, "48 cf");
@@ -223,8 +223,8 @@ class InterruptTest {
     kernel.code("90 90").gate(Fault.DB, 15, 0, 0).gate(Fault.NMI, 15, 0, 0);
     flags(Cpu.IF | Cpu.TF);
     cpu.trace((c, i) -> {
-      cpu.pendNmi();
-      cpu.assertInterrupt(true);
+      cpu.interrupts.pendNmi();
+      cpu.interrupts.assertLine(true);
     });
     expect(SINGLE, 1);
     assertThat(kernel.deliver(SINGLE)).isTrue();
@@ -239,7 +239,7 @@ class InterruptTest {
   void singleStepIsNotHeldBackBySti() {
     flags(Cpu.TF);
     kernel.code("fb 90");
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(SINGLE, 1);
   }
 
@@ -256,9 +256,9 @@ class InterruptTest {
     cpu.dr[0] = Machine.CODE;
     cpu.dr[7] = 1;
     cpu.debugRegistersChanged();
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     expect(INTERRUPT, 0);
-    cpu.assertInterrupt(false);
+    cpu.interrupts.assertLine(false);
     expect(new Exit.Exception(Fault.DB, Fault.NO_ERROR_CODE, 1), 0);
   }
 
@@ -275,7 +275,7 @@ class InterruptTest {
     flags(0);
     kernel.gate(Fault.UD, 15, 0, 0).code("fb 0f 0b");
     kernel.machine.step(1);
-    cpu.assertInterrupt(true);
+    cpu.interrupts.assertLine(true);
     assertThat(kernel.deliver()).isTrue();
     assertThat(kernel.machine.run(10)).isEqualTo(INTERRUPT);
     assertThat(cpu.rip).isEqualTo(Kernel.handler(Fault.UD));

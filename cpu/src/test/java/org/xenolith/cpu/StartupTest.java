@@ -17,7 +17,7 @@ class StartupTest {
     cpu.xmm[3] = 9;
     cpu.kernelGsBase = 11;
     cpu.dr[0] = 13;
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
     cpu.init();
     assertThat(cpu.mode).isEqualTo(CpuMode.CODE16);
     assertThat(cpu.cpl).isZero();
@@ -34,7 +34,7 @@ class StartupTest {
     assertThat(cpu.idtLimit).isEqualTo(0xffff);
     assertThat(cpu.xmm[3]).isEqualTo(9);
     assertThat(cpu.kernelGsBase).isEqualTo(11);
-    assertThat(cpu.eventPending()).isFalse();
+    assertThat(cpu.interrupts.pending()).isFalse();
   }
 
   @Test

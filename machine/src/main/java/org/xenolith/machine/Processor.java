@@ -118,7 +118,7 @@ public class Processor implements Scheduler.Runner, Platform {
 
   /** Whether a halted processor is woken. An interrupt that IF holds back wakes nobody. */
   protected boolean wakes() {
-    return cpu.eventPending();
+    return cpu.interrupts.pending();
   }
 
   // ---- Turns ----
@@ -234,7 +234,7 @@ public class Processor implements Scheduler.Runner, Platform {
 
   /** Its local APIC drives the interrupt line. */
   protected void interruptLine(boolean asserted) {
-    cpu.assertInterrupt(asserted);
+    cpu.interrupts.assertLine(asserted);
   }
 
   /** The vector of the interrupt that the processor takes now; -1 if there is none any more. */
@@ -313,7 +313,7 @@ public class Processor implements Scheduler.Runner, Platform {
     @Override
     public void nmi() {
       if (state != State.WAITING) {
-        cpu.pendNmi();
+        cpu.interrupts.pendNmi();
       }
     }
 

@@ -114,9 +114,4 @@ final class JumpCache {
       Native.putLong(entry + VA, NONE);
     }
   }
-
-  /** Where the TLB's fetch entry of an address is, from the start of its tables. */
-  static int fetchEntry(long va) {
-    return 2 * Mmu.TABLE_BYTES + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
-  }
 }

@@ -112,6 +112,15 @@ final class State {
     Native.putByte(base + SSE_USED, 0);
   }
 
+  /**
+   * The place of the TLB's entry for a linear address.
+   *
+   * @param table {@link TraceTranslator#READ} and so on
+   */
+  static int entry(long va, int table) {
+    return TLB + table + Mmu.entryIndex(va);
+  }
+
   /** The place of the limit for so many bytes of the stack. */
   static int stackLimit(int bytes) {
     int n = 0;
@@ -157,7 +166,7 @@ final class State {
     Native.putInt(base + EFLAGS, cpu.eflags);
     boolean privileged = cpu.cpl == 0;
     Native.putByte(base + PRIVILEGED, privileged ? 1 : 0);
-    Native.putByte(base + STI_ALLOWED, privileged && !cpu.awaitsEvent() ? 1 : 0);
+    Native.putByte(base + STI_ALLOWED, privileged && !cpu.interrupts.awaited() ? 1 : 0);
     Native.putByte(base + TSC_ALLOWED, privileged || (cpu.cr4 & Cpu.CR4_TSD) == 0 ? 1 : 0);
     Native.putInt(base + TSC_AUX, (int) cpu.tscAux);
   }

@@ -120,7 +120,7 @@ final class Stubs {
     e.u64(page);
     e.u64(host);
     e.bindHere(skip);
-    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, State.TLB + JumpCache.fetchEntry(page));
+    e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, State.entry(page, TraceTranslator.FETCH));
     // pcmpeqb xmm, [rip + ...]
     e.plain(0x66, Host.XMM_SCRATCH >> 3 << 2, Emitter.MAP_0F, 0x74);
     e.u8((Host.XMM_SCRATCH & 7) << 3 | 5);

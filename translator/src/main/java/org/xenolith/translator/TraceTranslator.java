@@ -175,7 +175,7 @@ final class TraceTranslator {
   /** Sees to it that the page into which the first instruction crosses is the one that it was decoded from. */
   private void checkSecondPage(Block b, Stub otherwise) {
     long page = b.va + b.length & -GuestMemory.FRAME_SIZE;
-    int entry = State.TLB + JumpCache.fetchEntry(page);
+    int entry = State.entry(page, FETCH);
     e.constant(A, page);
     e.arithmeticMemory(Emitter.CMP, A, STATE, entry);
     otherwise.jumps.add(e.jump(JNE));
@@ -677,7 +677,7 @@ final class TraceTranslator {
   }
 
   private void checkConstant(Step step, long va, int size, int table) {
-    int entry = State.TLB + table + ((int) (va >>> 8) & Mmu.TABLE_BYTES - 16);
+    int entry = State.entry(va, table);
     long page = va & -GuestMemory.FRAME_SIZE;
     int offset = (int) (va - page);
     if (page == (int) page && offset + size <= GuestMemory.FRAME_SIZE && Windows.takesOperand(step)) {

@@ -207,7 +207,7 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
 
   @Override
   public void sendNmi() {
-    cpu.pendNmi();
+    cpu.interrupts.pendNmi();
     vcpu.wake();
   }
 
@@ -244,7 +244,7 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
   @Override
   public boolean eventsNeedDelivery() {
     lines();
-    return cpu.eventPending();
+    return cpu.interrupts.pending();
   }
 
   @Override
@@ -254,7 +254,7 @@ public final class PvhVcpu extends Processor implements VcpuRunner {
   }
 
   private void lines() {
-    cpu.assertInterrupt(apicLine || vcpu != null && interrupts.direct(vcpu) >= 0);
+    cpu.interrupts.assertLine(apicLine || vcpu != null && interrupts.direct(vcpu) >= 0);
   }
 
   /** The vector for events comes first. The guest takes the event away by clearing its flag; then there may be nothing left. */
