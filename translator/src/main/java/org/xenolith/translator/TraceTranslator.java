@@ -108,7 +108,7 @@ final class TraceTranslator {
     loop = trace.loop;
     secondRound = new SecondRound(this, trace, plain);
     windows = new WindowAddresses(this, plain || loop != 0 ? null : new Windows(steps));
-    translation = new Translation(List.copyOf(trace.blocks), total);
+    translation = new Translation(trace.blocks.toArray(Block[]::new), total);
     homes.use(Host.HOME);
     e.begin(address);
     translation.entry = address;

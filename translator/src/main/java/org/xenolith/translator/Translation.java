@@ -7,9 +7,7 @@ import org.xenolith.cpu.Block;
 /** A trace in machine code. */
 final class Translation {
   /** Its blocks, that at its entry first; twice in a loop. Once one is dropped, the translation is. */
-  final List<Block> blocks;
-
-  private final Block first;
+  final Block[] blocks;
 
   /** Instructions that it takes from the budget at its entry. */
   final int instructions;
@@ -36,13 +34,12 @@ final class Translation {
 
   final List<Site> incoming = new ArrayList<>();
 
-  Translation(List<Block> blocks, int instructions) {
+  Translation(Block[] blocks, int instructions) {
     this.blocks = blocks;
-    first = blocks.getFirst();
     this.instructions = instructions;
   }
 
   Block first() {
-    return first;
+    return blocks[0];
   }
 }
