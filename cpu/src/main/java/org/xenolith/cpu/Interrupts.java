@@ -12,6 +12,7 @@ public final class Interrupts {
 
   private final Cpu cpu;
 
+  /** The line's level; an NMI that was not delivered yet; one that was, and from which the guest has not returned. */
   private boolean line, nmiPending, nmiBlocked;
 
   /** What the last instruction holds back at the boundary behind it. */
@@ -83,7 +84,11 @@ public final class Interrupts {
     cpu.stop |= line;
   }
 
-  /** Interrupts wait for one more instruction (STI); or debug traps, too (MOV SS, POP SS). */
+  /**
+   * What may come at the boundary behind this instruction waits for one more.
+   *
+   * @param by {@link #OF_STI} or {@link #OF_STACK}
+   */
   void hold(int by) {
     shadow = by;
     cpu.stop = true;
