@@ -23,8 +23,8 @@ public final class Interrupts {
   }
 
   /**
-   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link Cpu#run} returns an {@link Exit.Interrupt} at
-   * the next instruction boundary.
+   * Sets the level of the interrupt line: while it is asserted and RFLAGS.IF admits it, {@link Cpu#run} returns an {@link Exit.Interrupt}
+   * at the next instruction boundary.
    */
   public void assertLine(boolean asserted) {
     line = asserted;

@@ -3,7 +3,6 @@ package org.xenolith.translator;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.xenolith.cpu.GuestMemory;
-import org.xenolith.cpu.Mmu;
 
 /**
  * Where indirect jumps find their targets: a table of linear address and code address, and of what the TLB's fetch entry for the page must
