@@ -88,7 +88,7 @@ final class FrameStack {
     if (offset + size - 1 > (c.taskLimit & 0xffff_ffffL)) {
       throw c.fault(Fault.TS, c.taskSelector & 0xfffc);
     }
-    return c.mmu.readSystem(c.taskBase + offset, size);
+    return SystemAccess.read(c, c.taskBase + offset, size);
   }
 
   /** Writes the frame in quadwords below a stack pointer, which then is RSP. */

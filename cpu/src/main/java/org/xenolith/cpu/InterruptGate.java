@@ -93,14 +93,14 @@ final class InterruptGate {
     if ((vector << 4 | 15) > c.idtLimit) {
       throw c.fault(Fault.GP, code);
     }
-    long gate = c.mmu.readSystem(c.idtBase + (vector << 4), 8);
+    long gate = SystemAccess.read(c, c.idtBase + (vector << 4), 8);
     int access = access(gate);
     int type = access & 0x1f;
     if (type != INTERRUPT && type != TRAP) {
       throw c.fault(Fault.GP, code);
     }
     check(access, software, code);
-    long target = gate & 0xffff | gate >>> 32 & 0xffff_0000L | c.mmu.readSystem(c.idtBase + (vector << 4) + 8, 8) << 32;
+    long target = gate & 0xffff | gate >>> 32 & 0xffff_0000L | SystemAccess.read(c, c.idtBase + (vector << 4) + 8, 8) << 32;
     int selector = target(gate);
     long descriptor = codeDescriptor(selector);
     if (!Mmu.canonical(target)) {
@@ -136,7 +136,7 @@ final class InterruptGate {
     if ((vector << 3 | 7) > c.idtLimit) {
       throw c.fault(Fault.GP, code);
     }
-    long gate = c.mmu.readSystem(c.idtBase + (vector << 3) & 0xffff_ffffL, 8);
+    long gate = SystemAccess.read(c, c.idtBase + (vector << 3) & 0xffff_ffffL, 8);
     int access = access(gate);
     int type = access & 0x1f;
     boolean wide = type == INTERRUPT || type == TRAP;
@@ -171,7 +171,7 @@ final class InterruptGate {
     if ((vector << 2 | 3) > c.idtLimit) {
       throw c.fault(Fault.GP, vector << 3 | IDT);
     }
-    int pointer = (int) c.mmu.readSystem(c.idtBase + (vector << 2), 4);
+    int pointer = (int) SystemAccess.read(c, c.idtBase + (vector << 2), 4);
     addReturn(Fault.NO_ERROR_CODE, rip, flags);
     stack.write(2);
     Segments.setReal(c, Instruction.CS, pointer >>> 16);

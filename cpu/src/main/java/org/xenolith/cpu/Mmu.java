@@ -702,48 +702,6 @@ public final class Mmu {
     }
   }
 
-  // ---- Descriptor tables and task state segments ----
-
-  /**
-   * Reads like {@link #read} as the processor does for itself: a supervisor's access whatever the privilege level, to which AC does not
-   * open user pages (AMD64 APM volume 2, section 5.6.6).
-   */
-  long readSystem(long va, int size) {
-    int level = cpu.cpl;
-    int flags = cpu.eflags;
-    if (level != 3 && (flags & Cpu.AC) == 0) {
-      return read(va, size);
-    }
-    asSystem();
-    try {
-      return read(va, size);
-    } finally {
-      as(level, flags);
-    }
-  }
-
-  /** Writes likewise. */
-  void writeSystem(long va, int size, long value) {
-    int level = cpu.cpl;
-    int flags = cpu.eflags;
-    asSystem();
-    try {
-      write(va, size, value);
-    } finally {
-      as(level, flags);
-    }
-  }
-
-  private void asSystem() {
-    as(0, cpu.eflags & ~Cpu.AC);
-  }
-
-  private void as(int level, int flags) {
-    cpu.cpl = level;
-    cpu.eflags = flags;
-    select();
-  }
-
   // ---- Runs of memory inside one page, for string instructions ----
 
   /**

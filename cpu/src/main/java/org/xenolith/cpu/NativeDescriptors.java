@@ -12,13 +12,13 @@ final class NativeDescriptors implements Descriptors {
 
   @Override
   public long read(int selector) {
-    return inside(selector) ? cpu.mmu.readSystem(address(selector), 8) : -1;
+    return inside(selector) ? SystemAccess.read(cpu, address(selector), 8) : -1;
   }
 
   @Override
   public void setAccessed(int selector) {
     long va = address(selector) + 5;
-    cpu.mmu.writeSystem(va, 1, cpu.mmu.readSystem(va, 1) | Segments.ACCESSED);
+    SystemAccess.write(cpu, va, 1, SystemAccess.read(cpu, va, 1) | Segments.ACCESSED);
   }
 
   private boolean inside(int selector) {

@@ -29,9 +29,9 @@ final class PortOps {
     if ((c.taskAccess & Segments.PRESENT) == 0 || type != TSS && type != TSS_BUSY || limit < BITMAP_OFFSET + 1) {
       return false;
     }
-    int offset = (int) c.mmu.readSystem(c.taskBase + BITMAP_OFFSET, 2) + (port >>> 3);
+    int offset = (int) SystemAccess.read(c, c.taskBase + BITMAP_OFFSET, 2) + (port >>> 3);
     // Two bytes are read always: a last byte of ones must follow the bitmap.
-    return offset + 1 <= limit && (c.mmu.readSystem(c.taskBase + offset, 2) >>> (port & 7) & (1 << size) - 1) == 0;
+    return offset + 1 <= limit && (SystemAccess.read(c, c.taskBase + offset, 2) >>> (port & 7) & (1 << size) - 1) == 0;
   }
 
   /** Opcodes E4 to E7 have the port in the instruction, EC to EF take it from dx. */

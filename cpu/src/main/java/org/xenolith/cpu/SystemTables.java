@@ -125,7 +125,7 @@ final class SystemTables {
     checkPresent(c, selector, access);
     long base = base(c, selector, descriptor);
     long va = c.gdtBase + (selector & ~7) + 5;
-    c.mmu.writeSystem(va, 1, c.mmu.readSystem(va, 1) | BUSY);
+    SystemAccess.write(c, va, 1, SystemAccess.read(c, va, 1) | BUSY);
     c.taskSelector = selector;
     c.taskBase = base;
     c.taskLimit = Segments.limit(descriptor);
