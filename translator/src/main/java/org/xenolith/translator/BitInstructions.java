@@ -7,6 +7,7 @@ import static org.xenolith.translator.TraceTranslator.JE;
 import static org.xenolith.translator.TraceTranslator.READ;
 import static org.xenolith.translator.TraceTranslator.WRITE;
 
+import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Instruction;
 
 /** Emits shifts of memory and of two registers, bit strings, bit scans, and exchanges of 8 and 16 bytes. */
@@ -83,18 +84,19 @@ final class BitInstructions {
   void scan(Step step) {
     Instruction i = step.instruction;
     int rex = i.width == 8 ? 8 : 0;
-    int source = B;
+    int source = A;
     if (i.hasMemory()) {
       t.operandAddress(step, i.width, READ);
       loadOperand(i.width);
+      e.move(A, B);
     } else if (t.home(i.reg1) >= 0) {
       source = t.home(i.reg1);
     } else {
-      e.load(B, STATE, TraceTranslator.register(i.reg1));
+      e.load(A, STATE, TraceTranslator.register(i.reg1));
     }
     e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
     if (step.flagsWanted()) {
-      flags.saveLogic(A);
+      flags.saveLogic();
       e.withRegister(0, rex, Emitter.MAP_ONE, 0x85, source, source);
     }
     int nothing = e.jump(JE);
@@ -142,7 +144,10 @@ final class BitInstructions {
     if (i.width == 16) {
       t.leaveUnlessAligned(step);
     }
+    int accumulator = t.home(Cpu.RAX);
+    e.move(B, accumulator);
     e.withMemory(0, i.width == 16 ? 8 : 0, Emitter.MAP_0F, 0xc7, 1, A, 0);
+    e.move(accumulator, B);
     t.flagsSet(step, -1);
   }
 }

@@ -27,10 +27,12 @@ final class ControlTransfers {
 
   void conditionalJump(Step step) {
     Instruction i = step.instruction;
-    t.needInHost(step.reads, B, false);
+    t.needInHost(step.reads, false);
     boolean follows = step.followsTarget && t.goesOn();
     int condition = follows ? i.condition ^ 1 : i.condition;
-    t.exitStub(follows ? step.block.next : i.target(), t.behind()).jumps.add(e.jump(condition));
+    Stub exit = t.exitStub(follows ? step.block.next : i.target(), t.behind());
+    exit.jumps.add(e.jump(condition));
+    t.zeroFrom(step, follows, exit);
   }
 
   /** Ends the trace: the guest goes on elsewhere. */

@@ -122,8 +122,28 @@ final class FlagPlan {
       if (step.rule.action == Action.JCC && !host && !again) {
         return true;
       }
+      if (straightIfZero(step, step.followsTarget) && zeroTellsAll(setter)) {
+        return false;
+      }
     }
     return !host && !again;
+  }
+
+  /**
+   * Whether a trace goes on from a jump only where ZF is 1.
+   *
+   * @param follows whether it goes on at the jump's target
+   */
+  static boolean straightIfZero(Step jump, boolean follows) {
+    return jump.rule.action == Action.JCC && jump.instruction.condition == (follows ? TraceTranslator.JE : TraceTranslator.JNE);
+  }
+
+  /** Whether an instruction that leaves a ZF of 1 leaves a PF of 1 and all other flags 0. */
+  static boolean zeroTellsAll(Step setter) {
+    return setter.rule.effect == FlagEffect.LOGIC || switch (setter.instruction.mnemonic) {
+      case CMP, SUB, NEG, CMPXCHG -> true;
+      default -> false;
+    };
   }
 
   /** Whether the result of an INC or DEC stays in its register for as long as its flags are of use. */

@@ -11,7 +11,7 @@ import org.xenolith.isa.OperandKind;
 
 /**
  * Emits what moves the arithmetic flags between the host's and {@link State#FLAGS}, with the interpreter's values for what manuals leave
- * undefined. LAHF and SETO take a third of the time of PUSHF.
+ * undefined. LAHF and SETO take a third of the time of PUSHF. All use {@link Host#B}.
  */
 final class FlagSaver {
   private static final int AF_IN_AH = 0xef, ZF_IN_AH = 0x40;
@@ -27,27 +27,32 @@ final class FlagSaver {
   // ---- To the state ----
 
   /** Saves what an addition or subtraction ({@link FlagEffect#ARITHMETIC}, {@link FlagEffect#STEP}) left; the host's flags stay. */
-  void saveArithmetic(int temporary) {
-    e.move(temporary, RAX);
+  void saveArithmetic() {
     lahf();
     seto();
     storeAx();
-    e.move(RAX, temporary);
   }
 
   /** Saves what a logic operation left; the host's flags are lost. */
-  void saveLogic(int temporary) {
-    e.move(temporary, RAX);
+  void saveLogic() {
     lahf();
     seto();
     clearAdjust();
     storeAx();
-    e.move(RAX, temporary);
+  }
+
+  /** Saves the flags of a result that is known to be 0, without carry; the host's flags stay. */
+  void saveZeroResult() {
+    e.store32(STATE, State.FLAGS, State.FLAGS_OF_ZERO);
+  }
+
+  /** Has the host set the flags of such a result. */
+  void makeZeroResult() {
+    e.withRegister(0, 0, Emitter.MAP_ONE, 0x3b, A, A); // cmp
   }
 
   /** Saves what a shift left, whose result is in {@code result} (not {@link Host#B}). */
   void saveShift(Instruction i, int result) {
-    e.move(B, RAX);
     lahf();
     boolean byOne = i.kind1 == OperandKind.IMM && (i.imm & (i.width == 8 ? 63 : 31)) == 1;
     if (byOne) {
@@ -64,7 +69,7 @@ final class FlagSaver {
         }
         case SHR -> {
           // What the last step shifted out of the top is below the top now.
-          bitTest(i.width, result == RAX ? B : result, 8 * i.width - 2);
+          bitTest(i.width, result, 8 * i.width - 2);
           setc();
         }
         default -> twoBytes(0xb0, 0);
@@ -81,13 +86,11 @@ final class FlagSaver {
       storeAx();
       e.bindHere(skip);
     }
-    e.move(RAX, B);
   }
 
   /** Saves what a shift of two registers left, whose result is in {@link Host#A} and its first operand kept. */
   void saveDoubleShift(Instruction i) {
     int rex = i.width == 8 ? 8 : 0;
-    e.move(B, RAX);
     lahf();
     // OF tells that the sign has changed.
     e.withMemory(0, rex, Emitter.MAP_ONE, 0x33, A, STATE, State.KEPT);
@@ -96,51 +99,42 @@ final class FlagSaver {
     e.withRegister(0, 0x40, Emitter.MAP_ONE, 0x8a, RAX, A);
     clearAdjust();
     storeAx();
-    e.move(RAX, B);
   }
 
   /** Changes the saved CF and OF to what a rotation left, whose result is in {@code result} (not {@link Host#B}). */
   void saveRotate(Instruction i, int result) {
     int top = 8 * i.width - 1;
     boolean left = i.mnemonic == Mnemonic.ROL;
-    int from = result == RAX ? B : result;
-    e.move(B, RAX);
     loadByteToAl(State.FLAGS + 1);
     twoBytes(0x24, 0xfe);
-    bitTest(i.width, from, left ? 0 : top);
+    bitTest(i.width, result, left ? 0 : top);
     e.plain(0, 0, Emitter.MAP_0F, 0x92);
     e.u8(0xc4); // setc ah
     twoBytes(0x08, 0xe0); // or al, ah
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x88, RAX, STATE, State.FLAGS + 1);
-    bitTest(i.width, from, left ? top : top - 1);
+    bitTest(i.width, result, left ? top : top - 1);
     setc();
     twoBytes(0x30, 0xe0); // xor al, ah
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x88, RAX, STATE, State.FLAGS);
-    e.move(RAX, B);
   }
 
   /** Saves what a multiplication left, the low half of whose product is in {@code result} (not {@link Host#B}). */
   void saveProduct(int width, int result) {
-    e.move(B, RAX);
     seto();
-    int from = result == RAX ? B : result;
-    e.withRegister(width == 2 ? 0x66 : 0, width == 8 ? 8 : 0, Emitter.MAP_ONE, 0x85, from, from);
+    e.withRegister(width == 2 ? 0x66 : 0, width == 8 ? 8 : 0, Emitter.MAP_ONE, 0x85, result, result);
     lahf();
     clearAdjust();
     twoBytes(0x08, 0xc4); // or ah, al
     storeAx();
-    e.move(RAX, B);
   }
 
   /** Changes the saved CF to the host's; afterwards the host has CF, but no other flag. */
   void saveCarry() {
     e.withMemory(0, 0, Emitter.MAP_0F, 0x92, 0, STATE, State.SCRATCH);
-    e.move(B, RAX);
     loadByteToAl(State.FLAGS + 1);
     twoBytes(0x24, 0xfe);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x0a, RAX, STATE, State.SCRATCH);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x88, RAX, STATE, State.FLAGS + 1);
-    e.move(RAX, B);
     e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.SCRATCH);
     e.u8(0);
   }
@@ -153,26 +147,22 @@ final class FlagSaver {
   /** Changes the saved ZF to the host's; the host's flags are lost. */
   void saveZero() {
     e.withMemory(0, 0, Emitter.MAP_0F, 0x94, 0, STATE, State.SCRATCH);
-    e.move(B, RAX);
     loadByteToAl(State.SCRATCH);
     e.withRegister(0, 0, Emitter.MAP_ONE, 0xc0, 4, RAX);
     e.u8(6); // shl al, 6
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.AND, STATE, State.FLAGS + 1);
     e.u8(~ZF_IN_AH);
     e.withMemory(0, 0, Emitter.MAP_ONE, 0x08, RAX, STATE, State.FLAGS + 1);
-    e.move(RAX, B);
   }
 
   // ---- From the state ----
 
   /** Loads the saved flags into the host's. */
-  void load(int temporary) {
-    e.move(temporary, RAX);
+  void load() {
     e.withMemory(0, 0, Emitter.MAP_0F, 0xb7, RAX, STATE, State.FLAGS);
     // OF comes of 1 + 127; SAHF sets the others.
     twoBytes(0x04, 127);
     e.plain(0, 0, Emitter.MAP_ONE, 0x9e);
-    e.move(RAX, temporary);
   }
 
   /** Runs the setter of flags once more for its flags alone; uses {@link Host#A}. */
@@ -210,9 +200,8 @@ final class FlagSaver {
     if (noCarry) {
       e.plain(0, 0, Emitter.MAP_ONE, 0xf8); // clc
     } else {
-      // bt dword [flags], 8
-      e.withMemory(0, 0, Emitter.MAP_0F, 0xba, 4, STATE, State.FLAGS);
-      e.u8(8);
+      e.withMemory(0, 0, Emitter.MAP_0F, 0xb6, B, STATE, State.FLAGS + 1);
+      e.shift32(5, B, 1);
     }
     e.withRegister(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.width == 1 ? 0xfe : 0xff, up ? 0 : 1, A);
   }
@@ -317,7 +306,7 @@ final class FlagSaver {
   }
 
   private void storeAx() {
-    e.withMemory(0x66, 0, Emitter.MAP_ONE, 0x89, RAX, STATE, State.FLAGS);
+    e.withMemory(0, 0, Emitter.MAP_ONE, 0x89, RAX, STATE, State.FLAGS);
   }
 
   private void loadByteToAl(int place) {

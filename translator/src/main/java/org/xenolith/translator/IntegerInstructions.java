@@ -8,6 +8,7 @@ import static org.xenolith.translator.TraceTranslator.JNE;
 import static org.xenolith.translator.TraceTranslator.READ;
 import static org.xenolith.translator.TraceTranslator.WRITE;
 
+import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
@@ -76,7 +77,11 @@ final class IntegerInstructions {
       t.operandAddress(step, Windows.size(i), rule.rm == 0 && rule.writes0 ? WRITE : READ);
     }
     if (!oneStep && step.reads != 0) {
-      t.needInHost(step.reads, B, memory);
+      t.needInHost(step.reads, memory);
+    }
+    if (i.mnemonic == Mnemonic.CMPXCHG) {
+      compareExchange(step);
+      return;
     }
     boolean keepsResult = oneStep || rule.effect == FlagEffect.LOGIC && rule.writes0;
     boolean inB = false;
@@ -170,18 +175,23 @@ final class IntegerInstructions {
     int prefix = i.width == 2 ? 0x66 : 0;
     int rex = i.width == 8 ? 8 : 0;
     int map = i.encoding.map;
-    int opcode = i.encoding.opcode + (i.encoding.condition ? i.condition : 0);
+    int opcode = rule.opcode + (i.encoding.condition ? i.condition : 0);
     int inA = heldAt == e.position() ? held : -1;
     int copy = copiedAt == e.position() ? copied : -1;
     boolean usesCopy = copy >= 0 && comparesPart(i, copiedBytes);
     int result = -1;
     int storeRm = -1;
     int storeReg = -1;
-    int reg = Math.max(i.encoding.extension, 0);
+    int reg = rule.extension;
+    boolean highByte = Rule.hasHighByte(i);
+    boolean accumulator = highByte && usesAccumulator(i);
+    if (accumulator) {
+      e.move(B, t.home(Cpu.RAX));
+    }
     if (rule.reg >= 0) {
       int guest = i.reg(rule.reg);
       boolean writes = writes(rule, rule.reg) && write;
-      reg = t.home(guest);
+      reg = highByte ? besideHighByte(i, rule.reg) : t.home(guest);
       if (reg < 0 && guest == inA && !writes && !needsA(i, rule, inA)) {
         reg = A;
       } else if (reg < 0) {
@@ -191,9 +201,7 @@ final class IntegerInstructions {
         }
         storeReg = writes ? guest : -1;
       }
-      if (i.kind(rule.reg) == OperandKind.GPR_HIGH_BYTE) {
-        reg = guest + 4;
-      } else if (rule.byteReg && !Rule.hasHighByte(i)) {
+      if (rule.byteReg && !highByte) {
         rex |= 0x40;
       }
       if (usesCopy && guest == copy) {
@@ -205,7 +213,7 @@ final class IntegerInstructions {
     }
     if (rule.inOpcode >= 0) {
       int guest = i.reg(rule.inOpcode);
-      int register = t.home(guest);
+      int register = highByte ? besideHighByte(i, rule.inOpcode) : t.home(guest);
       if (register < 0) {
         register = B;
         if (rule.reads0 || i.width < 4) {
@@ -213,27 +221,20 @@ final class IntegerInstructions {
         }
         storeReg = guest;
       }
-      if (i.kind(rule.inOpcode) == OperandKind.GPR_HIGH_BYTE) {
-        register = guest + 4;
-      } else {
+      if (!highByte) {
         rex |= register >> 3 | (rule.byteRm ? 0x40 : 0);
       }
       e.plain(prefix, rex, map, opcode | register & 7);
       result = register;
-    } else if (rule.rm < 0) {
-      e.plain(prefix, rex, map, opcode);
-      result = Host.RAX;
     } else if (inB) {
       e.withRegister(prefix, rex, map, opcode, reg, B);
     } else if (memory) {
       t.withOperand(prefix, rex, map, opcode, reg);
     } else {
       int guest = i.reg(rule.rm);
-      int rm = t.home(guest);
+      int rm = highByte ? besideHighByte(i, rule.rm) : t.home(guest);
       boolean writes = writes(rule, rule.rm) && write;
-      if (i.kind(rule.rm) == OperandKind.GPR_HIGH_BYTE) {
-        rm = guest + 4;
-      } else if (rule.byteRm && !Rule.hasHighByte(i)) {
+      if (rule.byteRm && !highByte) {
         rex |= 0x40;
       }
       if (usesCopy && guest == copy) {
@@ -260,6 +261,9 @@ final class IntegerInstructions {
     if (rule.immediate >= 0) {
       immediate(i, rule.immediateBytes);
     }
+    if (accumulator && write) {
+      e.move(t.home(Cpu.RAX), B);
+    }
     if (storeReg >= 0) {
       e.store(STATE, TraceTranslator.register(storeReg), B);
       inA = inA == storeReg ? -1 : inA;
@@ -276,6 +280,50 @@ final class IntegerInstructions {
       copiedAt = e.position();
     }
     return result;
+  }
+
+  /** Whether a register operand is RAX or a part of it. */
+  private static boolean usesAccumulator(Instruction i) {
+    return isAccumulator(i, 0) || isAccumulator(i, 1);
+  }
+
+  private static boolean isAccumulator(Instruction i, int operand) {
+    return (i.kind(operand) == OperandKind.GPR || i.kind(operand) == OperandKind.GPR_HIGH_BYTE) && i.reg(operand) == Cpu.RAX;
+  }
+
+  /**
+   * The number of a register operand in an instruction of the host's with AH, BH, CH or DH; that of any part of RAX is where RAX is the
+   * host's, too, which it must be then.
+   */
+  private int besideHighByte(Instruction i, int operand) {
+    if (i.kind(operand) == OperandKind.GPR_HIGH_BYTE) {
+      return i.reg(operand) + 4;
+    }
+    return isAccumulator(i, operand) ? Host.RAX : t.home(i.reg(operand));
+  }
+
+  /** CMPXCHG of memory, with RAX where the host's instruction has it. */
+  private void compareExchange(Step step) {
+    Instruction i = step.instruction;
+    int source = t.home(i.reg1);
+    int accumulator = t.home(Cpu.RAX);
+    boolean lent = source < 0;
+    if (lent) {
+      // A register of another's, that the address does without.
+      t.withOperand(0, 8, Emitter.MAP_ONE, 0x8d, A);
+      t.operandAt(A, 0);
+      source = Host.RDX;
+      e.store(STATE, State.SCRATCH, source);
+      e.load(source, STATE, TraceTranslator.register(i.reg1));
+    }
+    e.move(B, accumulator);
+    int rex = i.width == 8 ? 8 : i.width == 1 ? 0x40 : 0;
+    t.withOperand(i.width == 2 ? 0x66 : 0, rex, Emitter.MAP_0F, step.rule.opcode, source);
+    e.move(accumulator, B);
+    if (lent) {
+      e.load(source, STATE, State.SCRATCH);
+    }
+    t.flagsSet(step, -1);
   }
 
   /** Whether the operand in r/m goes through {@link Host#A} and is not the register of the guest that is there. */
@@ -312,17 +360,35 @@ final class IntegerInstructions {
       t.operandAddress(step, i.width, READ);
     }
     unary(i, i.encoding.extension);
-    t.flagsSet(step, Host.RAX);
+    t.flagsSet(step, t.home(Cpu.RAX));
   }
 
+  /** An instruction that works on RDX and RAX. */
   private void unary(Instruction i, int extension) {
     int rex = i.width == 8 ? 8 : 0;
+    e.move(B, t.home(Cpu.RAX));
     if (i.hasMemory()) {
       e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, A, 0);
     } else if (t.home(i.reg0) >= 0) {
       e.withRegister(0, rex, Emitter.MAP_ONE, 0xf7, extension, t.home(i.reg0));
     } else {
       e.withMemory(0, rex, Emitter.MAP_ONE, 0xf7, extension, STATE, TraceTranslator.register(i.reg0));
+    }
+    e.move(t.home(Cpu.RAX), B);
+  }
+
+  /** CBW and its kin extend RAX, CWD and its kin extend it into RDX. */
+  void convert(Instruction i) {
+    int prefix = i.width == 2 ? 0x66 : 0;
+    int rex = i.width == 8 ? 8 : 0;
+    int accumulator = t.home(Cpu.RAX);
+    if (i.mnemonic == Mnemonic.CWD) {
+      e.move(B, accumulator);
+      e.plain(prefix, rex, Emitter.MAP_ONE, 0x99);
+    } else if (i.width == 8) {
+      e.withRegister(0, rex, Emitter.MAP_ONE, 0x63, accumulator, accumulator);
+    } else {
+      e.withRegister(prefix, 0x40, Emitter.MAP_0F, i.width == 2 ? 0xbe : 0xbf, accumulator, accumulator);
     }
   }
 

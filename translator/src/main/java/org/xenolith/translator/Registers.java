@@ -57,7 +57,7 @@ final class Registers {
         yield i.mnemonic == Mnemonic.CMPXCHG ? used | bit(Cpu.RAX) : used;
       }
       case LEA, SCAN -> used;
-      case VECTOR -> givesIndex(i.mnemonic) ? ALL : used;
+      case VECTOR -> givesIndex(i.mnemonic) || i.mnemonic == Mnemonic.PCMPESTRM ? ALL : used;
       case MULTIPLY, DIVIDE, CONVERT -> used | bit(Cpu.RAX) | bit(Cpu.RDX);
       default -> ALL;
     };

@@ -36,6 +36,9 @@ final class Rule {
   /** Whether a register operand in r/m, in reg, is a byte. */
   boolean byteRm, byteReg;
 
+  /** The opcode, and what is in the reg field if no operand is: the row's, or those of a row that does the same to any register. */
+  int opcode, extension;
+
   /**
    * @param access of operand 0 and 1, of the letters r and w, separated by a comma
    */
@@ -106,7 +109,7 @@ final class Rule {
     return i.kind0 == OperandKind.GPR_HIGH_BYTE || i.kind1 == OperandKind.GPR_HIGH_BYTE;
   }
 
-  /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), no register of another number. */
+  /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), no register that the host has there. */
   private boolean suitsHighByte(Instruction i) {
     return action == Action.REENCODE && !i.hasMemory() && effect != FlagEffect.SHIFT && effect != FlagEffect.SHIFT_BY_CL
         && effect != FlagEffect.ROTATE && (i.kind0 != OperandKind.GPR || i.reg0 != Cpu.RSP)
@@ -165,6 +168,8 @@ final class Rule {
     if (rule.action == Action.INTERPRET) {
       return INTERPRET;
     }
+    rule.opcode = e.opcode;
+    rule.extension = Math.max(e.extension, 0);
     for (int n = 0; n < e.operands.size(); n++) {
       OperandSpec spec = e.operands.get(n);
       boolean octet = spec.width == Width.B && spec.kind == OperandKind.GPR;
@@ -204,7 +209,31 @@ final class Rule {
         }
       }
     }
+    if (rule.action == Action.REENCODE && rule.rm < 0 && (e.mnemonic == Mnemonic.XCHG || rule.inOpcode < 0)) {
+      rule.takeAnyRegister(e);
+    }
     return rule;
+  }
+
+  /** Instead of a form of an instruction that works on RAX: that which works on any register. */
+  private void takeAnyRegister(Encoding e) {
+    boolean octet = e.operands.getFirst().width == Width.B;
+    int wide = octet ? 0 : 1;
+    rm = 0;
+    byteRm = octet;
+    switch (e.mnemonic) {
+      case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP -> {
+        opcode = 0x80 | wide;
+        extension = e.opcode >> 3;
+      }
+      case TEST -> opcode = 0xf6 | wide;
+      case XCHG -> {
+        opcode = 0x87;
+        reg = 1;
+        inOpcode = -1;
+      }
+      default -> throw new IllegalStateException("form of " + e);
+    }
   }
 
   private static Rule byMnemonic(Encoding e) {

@@ -33,7 +33,7 @@ final class SecondRound {
   private int code;
 
   private Step setter;
-  private boolean needsFlags, saved, again, noCarry;
+  private boolean needsFlags, saved, again, noCarry, zero;
 
   /**
    * @param plain whether it is to do without {@link LoopAddresses}
@@ -62,6 +62,7 @@ final class SecondRound {
     again = t.again();
     setter = t.setter();
     noCarry = t.noCarry();
+    zero = t.zero();
     if (addresses != null) {
       translateAddresses();
     }
@@ -129,7 +130,8 @@ final class SecondRound {
   /** Goes on with the second round, or leaves the trace, if it ends otherwise than the first did, or the budget is used up. */
   void end() {
     boolean alike = !again
-        || t.again() && t.setter().instruction == setter.instruction && t.setter().keep == setter.keep && t.noCarry() == noCarry;
+        || t.again() && t.setter().instruction == setter.instruction && t.setter().keep == setter.keep && t.noCarry() == noCarry
+            && t.zero() == zero;
     if (!alike || !t.again() || saved && needsFlags) {
       t.saveFlags();
     }

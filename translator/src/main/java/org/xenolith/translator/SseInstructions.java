@@ -8,8 +8,10 @@ import static org.xenolith.translator.TraceTranslator.JNE;
 import static org.xenolith.translator.TraceTranslator.READ;
 import static org.xenolith.translator.TraceTranslator.WRITE;
 
+import org.xenolith.cpu.Cpu;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
+import org.xenolith.isa.Mnemonic;
 import org.xenolith.isa.OperandKind;
 
 /**
@@ -73,6 +75,10 @@ final class SseInstructions {
         storeGeneral = t.home(reg) < 0 ? reg : -1;
         reg = t.home(reg) < 0 ? B : t.home(reg);
       }
+    }
+    if (i.mnemonic == Mnemonic.PCMPESTRI || i.mnemonic == Mnemonic.PCMPESTRM) {
+      // One of the lengths.
+      e.move(B, t.home(Cpu.RAX));
     }
     int prefix = MANDATORY[i.encoding.prefix & 3];
     int rex = i.encoding.w == 1 || i.has(Instruction.REX_W) ? 8 : 0;

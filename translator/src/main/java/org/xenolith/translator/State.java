@@ -2,6 +2,7 @@ package org.xenolith.translator;
 
 import org.xenolith.cpu.Cpu;
 import org.xenolith.cpu.Mmu;
+import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
 
 /**
@@ -14,6 +15,8 @@ import org.xenolith.isa.Instruction;
  * <p>Outside machine code all general registers are in the block. Inside, most are in host registers ({@link Host#HOME}).
  */
 final class State {
+  // ---- Within a signed byte ----
+
   /** General register n is at {@code REGISTERS + 8 * n}: those without a home, from 10 on, within a signed byte. */
   static final int REGISTERS = -208;
 
@@ -31,65 +34,76 @@ final class State {
 
   static final int[] STACK_BYTES = {8, 32, 64, 128, Windows.MOST_BYTES};
 
-  /** The table of {@link JumpCache}. */
-  static final int JUMPS = 8;
+  /** Working space. */
+  static final int SCRATCH = -24, SCRATCH2 = -16;
 
-  /** The arithmetic flags: a byte that is 1 for OF, then one as LAHF has them. */
-  static final int FLAGS = 16;
+  /** The other flags, as {@link Cpu#eflags} has them. */
+  static final int EFLAGS = -8;
 
   /** Instructions that may still be run. */
-  static final int BUDGET = 20;
+  static final int BUDGET = 0;
 
-  /** Bases of FS and GS, and what SWAPGS makes that of GS. */
-  static final int FS = 24, GS = 32, OTHER_GS = 104;
+  /** The arithmetic flags: a byte that is 1 for OF, then one as LAHF has them, then two that mean nothing. */
+  static final int FLAGS = 4;
 
-  /** What RDTSC would give when the budget is spent, and TSC_AUX. */
-  static final int TSC_AT_END = 112, TSC_AUX = 120;
+  /** What is there for a result of 0 without carry: ZF and PF. */
+  static final int FLAGS_OF_ZERO = (Encoding.ZF | Encoding.PF | 2) << 8;
+
+  /** Bases of FS and GS. */
+  static final int FS = 8, GS = 16;
 
   /** The {@link Site} at which machine code was left. */
-  static final int SITE = 40;
+  static final int SITE = 24;
 
   /** A byte that tells where the SSE registers are: one of the following. */
-  static final int SSE = 44;
+  static final int SSE = 28;
 
   /** Values at {@link #SSE}: not here, and perhaps not to be used; in this block; in the host's registers. */
   static final int SSE_ELSEWHERE = 0, SSE_HERE = 1, SSE_IN_HOST = 2;
 
   /** A byte that is 1 while the privilege level is 0; one that is 1 if STI may be run, and so for RDTSC. */
-  static final int PRIVILEGED = 45, STI_ALLOWED = 47, TSC_ALLOWED = 0;
+  static final int PRIVILEGED = 29, STI_ALLOWED = 31, TSC_ALLOWED = -4;
 
   /** A byte that becomes 1 when the SSE registers are taken to the host. */
-  static final int SSE_USED = 46;
-
-  /** The other flags, as {@link Cpu#eflags} has them. */
-  static final int EFLAGS = 64;
-
-  /** The linear address for which a TLB entry may be missing. */
-  static final int ADDRESS = 72;
+  static final int SSE_USED = 30;
 
   /** Operands of the instruction that set the flags, or its result, see {@link Step#keep}. */
-  static final int KEPT = 80, KEPT2 = 88;
+  static final int KEPT = 32, KEPT2 = 40;
 
-  /**
-   * In the second round of a loop: how often it may still find that an operand is in another page than last time, and what the budget was
-   * before it.
-   */
-  static final int LOOP_PATIENCE = 96, LOOP_BUDGET = 100;
+  /** The places of {@link Windows}, 8 bytes each: host addresses. */
+  static final int WINDOWS = 48;
 
-  /** Working space. */
-  static final int SCRATCH = 48, SCRATCH2 = 56;
+  /** The first table of the TLB: an entry's two halves are within a signed byte from the places that lead to it. */
+  static final int TLB = 112;
+
+  // ---- Farther away, before the rest ----
 
   /** SSE register n is at {@code XMM + 16 * n}. */
-  static final int XMM = 128;
+  static final int XMM = -512;
 
   /**
    * The places of {@link LoopAddresses}, 16 bytes each: a host address; or a page's linear address and how far from it the host has it, of
    * which the first round leaves a linear address inside the page.
    */
-  static final int PAGES = XMM + 256;
+  static final int PAGES = XMM - 16 * LoopAddresses.MOST;
 
-  /** The tables of the TLB. */
-  static final int TLB = PAGES + 16 * LoopAddresses.MOST;
+  /** The table of {@link JumpCache}. */
+  static final int JUMPS = PAGES - 8;
+
+  /** The linear address for which a TLB entry may be missing. */
+  static final int ADDRESS = JUMPS - 8;
+
+  /**
+   * In the second round of a loop: how often it may still find that an operand is in another page than last time, and what the budget was
+   * before it.
+   */
+  static final int LOOP_PATIENCE = ADDRESS - 8, LOOP_BUDGET = LOOP_PATIENCE + 4;
+
+  /** What SWAPGS makes the base of GS. */
+  static final int OTHER_GS = LOOP_PATIENCE - 8;
+
+  /** What RDTSC would give when the budget is spent, and TSC_AUX. */
+  static final int TSC_AT_END = OTHER_GS - 8, TSC_AUX = TSC_AT_END - 8;
 
   /** What {@link Mmu#lostEntries} was when {@link #STACK_LIMITS} were good; and for {@link NearJumps}, all losses. */
   private static final int STACK_AS_OF = REGISTERS - 8, JUMPS_AS_OF = REGISTERS - 16;

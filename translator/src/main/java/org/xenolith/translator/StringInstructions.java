@@ -62,6 +62,9 @@ final class StringInstructions {
       e.move(FROM, B);
     }
     e.move(TO, A);
+    if (!copies) {
+      e.move(B, HOME[Cpu.RAX]);
+    }
     if (repeated) {
       e.u8(0xf3);
     }

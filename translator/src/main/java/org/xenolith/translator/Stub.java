@@ -11,7 +11,7 @@ final class Stub {
   int index;
   boolean saved, again, host;
   Step setter;
-  boolean noCarry;
+  boolean noCarry, zero;
 
   /** Where the guest's registers are, see {@link Homes}. */
   int[] homes;

@@ -56,6 +56,9 @@ final class TraceTranslator {
   /** With an INC or DEC as {@link #setter}: that the CF to go with its flags is 0, and not looked for in the state. */
   private boolean noCarry;
 
+  /** That {@link #setter} has left a ZF of 1, which tells all the others. */
+  private boolean zero;
+
   private boolean saved;
   private boolean again;
   private int host;
@@ -117,6 +120,7 @@ final class TraceTranslator {
     host = 0;
     setter = null;
     noCarry = false;
+    zero = false;
     sse.begin();
     integers.forgetHeld();
     e.memoryImmediate32(Emitter.SUB, STATE, State.BUDGET, total);
@@ -214,8 +218,7 @@ final class TraceTranslator {
       case LEAVE -> stack.leaveInstruction(step);
       case DIVIDE -> integers.divide(step);
       case MULTIPLY -> integers.multiply(step);
-      case CONVERT ->
-          e.plain(i.width == 2 ? 0x66 : 0, i.width == 8 ? 8 : 0, Emitter.MAP_ONE, i.mnemonic == Mnemonic.CBW ? 0x98 : 0x99);
+      case CONVERT -> integers.convert(i);
       case JCC -> control.conditionalJump(step);
       case JMP -> {}
       case JMP_INDIRECT -> control.jumpIndirect(step);
@@ -223,7 +226,7 @@ final class TraceTranslator {
       case CALL_INDIRECT -> control.callIndirect(step);
       case RET -> control.ret(step);
     }
-    if (again && !FlagPlan.Repeat.survives(setter, i, step.rule)) {
+    if (again && !zero && !FlagPlan.Repeat.survives(setter, i, step.rule)) {
       again = false;
     }
     // The interpreter's way joins here, with the flags saved.
@@ -297,6 +300,7 @@ final class TraceTranslator {
     stub.again = again;
     stub.setter = setter;
     stub.noCarry = noCarry;
+    stub.zero = zero;
     stubs.add(stub);
     return stub;
   }
@@ -320,6 +324,23 @@ final class TraceTranslator {
     return noCarry;
   }
 
+  boolean zero() {
+    return zero;
+  }
+
+  /** Behind this conditional jump the flags are those of a result of 0: on the way that is taken out of the trace, or on that inside. */
+  void zeroFrom(Step jump, boolean follows, Stub exit) {
+    if (saved || !FlagPlan.zeroTellsAll(setter)) {
+      return;
+    }
+    if (FlagPlan.straightIfZero(jump, follows)) {
+      zero = true;
+      again = true;
+    } else {
+      exit.zero |= (jump.instruction.condition & -2) == JE;
+    }
+  }
+
   /** Another way leads to the code that comes next. */
   void waysMeet() {
     host = 0;
@@ -336,7 +357,7 @@ final class TraceTranslator {
       return;
     }
     saveFlags(hostHasFlags(), again, setter);
-    if (setter.rule.effect != FlagEffect.ARITHMETIC && setter.rule.effect != FlagEffect.STEP) {
+    if (!zero && setter.rule.effect != FlagEffect.ARITHMETIC && setter.rule.effect != FlagEffect.STEP) {
       host = 0;
     }
     saved = true;
@@ -352,7 +373,7 @@ final class TraceTranslator {
     if (!saved && setter.rule.effect == FlagEffect.STEP) {
       return;
     }
-    noCarry = !saved && FlagPlan.leavesNoCarry(setter);
+    noCarry = !saved && (zero || FlagPlan.leavesNoCarry(setter));
     if (saved || noCarry) {
       return;
     }
@@ -366,7 +387,11 @@ final class TraceTranslator {
     flags.carryToState();
   }
 
-  void saveFlags(boolean inHost, boolean repeatable, Step from) {
+  private void saveFlags(boolean inHost, boolean repeatable, Step from) {
+    if (zero) {
+      flags.saveZeroResult();
+      return;
+    }
     boolean shift = from.rule.effect == FlagEffect.SHIFT;
     if (!inHost || shift) {
       if (!repeatable) {
@@ -379,13 +404,17 @@ final class TraceTranslator {
     } else if (shift) {
       flags.saveShift(from.instruction, A);
     } else if (from.rule.effect == FlagEffect.LOGIC) {
-      flags.saveLogic(A);
+      flags.saveLogic();
     } else {
-      flags.saveArithmetic(A);
+      flags.saveArithmetic();
     }
   }
 
   private void repeat(Step from) {
+    if (zero) {
+      flags.makeZeroResult();
+      return;
+    }
     if (from.rule.effect == FlagEffect.STEP) {
       flags.repeatStep(from, noCarry);
       return;
@@ -400,17 +429,17 @@ final class TraceTranslator {
     }
   }
 
-  /** Sees to it that the host has some flags; {@code temporary} is free, and so is {@link Host#A} unless an address is there. */
-  void needInHost(int wanted, int temporary, boolean addressInA) {
+  /** Sees to it that the host has some flags; {@link Host#A} is free unless an address is there. */
+  void needInHost(int wanted, boolean addressInA) {
     if ((wanted & ~host) == 0) {
       return;
     }
     boolean oneStep = again && setter.rule.effect == FlagEffect.STEP;
-    if (again && !addressInA && (oneStep || (wanted & ~setter.rule.effect.exact) == 0)) {
+    if (again && (zero || !addressInA && (oneStep || (wanted & ~setter.rule.effect.exact) == 0))) {
       repeat(setter);
-      host = oneStep ? Flags.ALL : setter.rule.effect.exact;
+      host = zero || oneStep ? Flags.ALL : setter.rule.effect.exact;
     } else if (saved) {
-      flags.load(temporary);
+      flags.load();
       host = Flags.ALL;
     } else {
       throw new IllegalStateException("the flags before " + steps.get(index).instruction + " are lost");
@@ -428,12 +457,11 @@ final class TraceTranslator {
       host &= ~effect.changes;
       if (effect.kills == Flags.ALL) {
         // Nobody sees the flags before the next instruction that sets them all.
-        host = 0;
-        saved = true;
-        again = false;
+        savedOnly();
       }
       return;
     }
+    zero = false;
     switch (effect) {
       case ARITHMETIC, LOGIC, STEP -> {
         host = effect == FlagEffect.STEP ? host & Flags.ALL | effect.exact : effect.exact;
@@ -486,6 +514,7 @@ final class TraceTranslator {
   void savedOnly() {
     saved = true;
     again = false;
+    zero = false;
     host = 0;
   }
 
@@ -734,6 +763,7 @@ final class TraceTranslator {
       storeAddress(stub);
     }
     noCarry = stub.noCarry;
+    zero = stub.zero;
     if (!stub.saved) {
       saveFlags(false, stub.again, stub.setter);
     }
@@ -766,7 +796,7 @@ final class TraceTranslator {
       sse.takeSse();
     }
     if (stub.resumeLoadsFlags) {
-      flags.load(B);
+      flags.load();
     }
     e.jumpTo(e.address(stub.resume));
   }
@@ -824,6 +854,7 @@ final class TraceTranslator {
     if (!stub.saved || stub.refund != 0 || homes.now() != Host.HOME) {
       stub.jumps.forEach(e::bindHere);
       noCarry = stub.noCarry;
+      zero = stub.zero;
       if (!stub.saved) {
         saveFlags(stub.host, stub.again, stub.setter);
       }

@@ -17,7 +17,7 @@ import org.xenolith.isa.OperandKind;
  */
 final class Windows {
   /** So many windows a trace has at most. A window is so long at most, since one that crosses into another page is of no use. */
-  static final int MOST = LoopAddresses.MOST, MOST_BYTES = 192;
+  static final int MOST = (State.TLB - State.WINDOWS) / 8, MOST_BYTES = 192;
 
   /** Distances of so many bytes are not followed. */
   private static final int FAR = 1 << 20;
@@ -69,7 +69,7 @@ final class Windows {
     }
     int used = 0;
     for (int w = 0; w < count; w++) {
-      place[w] = !stack[w] && members[w] > 1 && used < MOST ? State.PAGES + 16 * used++ : 0;
+      place[w] = !stack[w] && members[w] > 1 && used < MOST ? State.WINDOWS + 8 * used++ : 0;
     }
   }
 
