@@ -13,7 +13,7 @@ final class NearJumps {
   /** What is left of an address that was shifted to the left by {@link #ENTRY_SHIFT} is the distance of its entry from {@link #TABLE}. */
   static final int MASK = ENTRIES - 1 << ENTRY_SHIFT;
 
-  private static final int BYTES = ENTRIES << ENTRY_SHIFT;
+  static final int BYTES = ENTRIES << ENTRY_SHIFT;
 
   /** Where in the state it is, on a multiple of 64 bytes as the tables of the TLB are. */
   static final int TABLE = State.TLB - Mmu.ENGINE_BYTES;

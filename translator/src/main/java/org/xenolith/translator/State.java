@@ -105,7 +105,7 @@ final class State {
   /** What RDTSC would give when the budget is spent, and TSC_AUX. */
   static final int TSC_AT_END = OTHER_GS - 8, TSC_AUX = TSC_AT_END - 8;
 
-  /** What {@link Mmu#lostEntries} was when {@link #STACK_LIMITS} were good; and for {@link NearJumps}, all losses. */
+  /** What {@link Mmu#lostEntries} was when {@link #STACK_LIMITS} were good; and for {@link NearJumps} and {@link SeenPages}, all losses. */
   private static final int STACK_AS_OF = REGISTERS - 8, JUMPS_AS_OF = REGISTERS - 16;
 
   /** {@link JumpCache#address}. */
@@ -145,7 +145,7 @@ final class State {
   }
 
   /**
-   * Forgets what is known from before and may not be so any more: the page of the stack and {@link NearJumps}.
+   * Forgets what is known from before and may not be so any more: the page of the stack, {@link NearJumps} and {@link SeenPages}.
    *
    * @param losses how often translations have gone
    */
@@ -162,6 +162,7 @@ final class State {
     if (Native.getLong(base + JUMPS_AS_OF) != lostJumps) {
       Native.putLong(base + JUMPS_AS_OF, lostJumps);
       NearJumps.clear(base);
+      SeenPages.clear(base);
     }
   }
 

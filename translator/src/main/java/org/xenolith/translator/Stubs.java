@@ -111,15 +111,23 @@ final class Stubs {
     e.u8(place);
   }
 
-  /** Jumped to: goes on at {@code code} if the TLB's fetch entry says that a page is at a host address, else at {@code otherwise}. */
-  static void otherPage(Emitter e, long page, long host, long code, long otherwise) {
-    // The 16 bytes to compare with come first, so that their place is known and aligned; the jump here skips them.
-    int skip = e.jump();
+  /**
+   * Jumped to: goes on at {@code code} if the TLB's fetch entry says that a page is at a host address, else at {@code otherwise}.
+   *
+   * @param seen the place of the page's byte of {@link SeenPages}, or 0
+   * @return where it is entered: before that there is what it compares with, in an aligned place that is known
+   */
+  static int otherPage(Emitter e, long page, long host, int seen, long code, long otherwise) {
     e.align(16);
     int pages = e.position();
     e.u64(page);
     e.u64(host);
-    e.bindHere(skip);
+    int entry = e.position();
+    if (seen != 0) {
+      e.withMemory(0, 0, Emitter.MAP_ONE, 0x80, Emitter.CMP, STATE, seen);
+      e.u8(0);
+      e.bind(e.jump(TraceTranslator.JNE), code);
+    }
     e.withMemory(0xf3, 0, Emitter.MAP_0F, 0x6f, Host.XMM_SCRATCH, STATE, State.entry(page, TraceTranslator.FETCH));
     // pcmpeqb xmm, [rip + ...]
     e.plain(0x66, Host.XMM_SCRATCH >> 3 << 2, Emitter.MAP_0F, 0x74);
@@ -127,8 +135,12 @@ final class Stubs {
     e.u32(pages - (e.position() + 4));
     e.withRegister(0x66, 0, Emitter.MAP_0F, 0xd7, A, Host.XMM_SCRATCH);
     e.arithmeticImmediate(Emitter.CMP, 0, A, 0xffff);
-    int differs = e.jump(5);
+    e.bind(e.jump(TraceTranslator.JNE), otherwise);
+    if (seen != 0) {
+      e.withMemory(0, 0, Emitter.MAP_ONE, 0xc6, 0, STATE, seen);
+      e.u8(1);
+    }
     e.jumpTo(code);
-    e.bind(differs, otherwise);
+    return entry;
   }
 }

@@ -43,6 +43,7 @@ final class Translator {
   private final MemorySegment memory;
   private final TraceTranslator traces = new TraceTranslator(this);
   private final JumpCache jumps;
+  private final SeenPages pages = new SeenPages();
   private final Set<Feature> features;
 
   /** Whether the host has {@link Emitter#rotate32}. */
@@ -238,10 +239,11 @@ final class Translator {
       if (free + MOST_BYTES > memory.address() + memory.byteSize()) {
         return;
       }
+      long page = to.first().va & PAGE;
+      long host = to.first().host & PAGE;
       Emitter e = traces.emitter();
       e.begin(free);
-      Stubs.otherPage(e, to.first().va & PAGE, to.first().host & PAGE, to.entry, exit.unlinked);
-      target = free;
+      target = e.address(Stubs.otherPage(e, page, host, pages.place(page, host), to.entry, exit.unlinked));
       place(e);
     }
     patch(exit, target);
@@ -328,6 +330,7 @@ final class Translator {
     live.clear();
     plain.clear();
     jumps.clear();
+    pages.clear();
     Arrays.fill(sites, 0, siteCount, null);
     siteCount = 0;
     free = firstFree;
