@@ -18,21 +18,26 @@ final class SeenPages {
 
   private final Map<Page, Integer> numbers = new HashMap<>();
 
+  /** So many numbers were in use at some time. */
+  private int used;
+
   /** The place in the state of a page's byte, or 0 if there are no more. */
   int place(long va, long host) {
     if (numbers.size() == MOST && !numbers.containsKey(new Page(va, host))) {
       return 0;
     }
-    return TABLE + numbers.computeIfAbsent(new Page(va, host), page -> numbers.size());
+    int number = numbers.computeIfAbsent(new Page(va, host), page -> numbers.size());
+    used = Math.max(used, number + 1);
+    return TABLE + number;
   }
 
-  /** Forgets all numbers; no state must have any byte when they are used again. */
+  /** Forgets all numbers; each state is to forget what was seen in it before machine code is entered again. */
   void clear() {
     numbers.clear();
   }
 
   /** Forgets what was seen in a state. */
-  static void clear(long state) {
-    Native.fill(state + TABLE, MOST, 0);
+  void clear(long state) {
+    Native.fill(state + TABLE, used, 0);
   }
 }

@@ -149,7 +149,7 @@ final class State {
    *
    * @param losses how often translations have gone
    */
-  void forgetStale(Cpu cpu, long losses) {
+  void forgetStale(Cpu cpu, long losses, SeenPages pages) {
     long lost = cpu.mmu.lostEntries();
     if (Native.getLong(base + STACK_AS_OF) != lost) {
       Native.putLong(base + STACK_AS_OF, lost);
@@ -162,7 +162,7 @@ final class State {
     if (Native.getLong(base + JUMPS_AS_OF) != lostJumps) {
       Native.putLong(base + JUMPS_AS_OF, lostJumps);
       NearJumps.clear(base);
-      SeenPages.clear(base);
+      pages.clear(base);
     }
   }
 

@@ -133,7 +133,7 @@ final class Translator {
 
   /** Runs machine code until it is left, and tells where. */
   Site enter(Cpu cpu, State state, long code) {
-    state.forgetStale(cpu, losses);
+    state.forgetStale(cpu, losses, pages);
     return sites[Native.call(enter, state.base, code)];
   }
 
