@@ -33,6 +33,10 @@ enum Action {
   /** STI, where no interrupt is there that would have to wait for the next instruction. */
   STI,
   SWAPGS,
+  /** CLD and STD. */
+  DIRECTION,
+  /** MOV of a segment's selector to a general register. */
+  READ_SELECTOR,
   /** RDTSC and RDTSCP. */
   READ_TSC,
   JCC,

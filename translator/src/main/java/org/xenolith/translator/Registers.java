@@ -19,7 +19,7 @@ final class Registers {
   static int written(Instruction i, Rule rule) {
     return switch (rule.action) {
       case INTERPRET -> ALL;
-      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI, STI, SWAPGS -> 0;
+      case NOTHING, JCC, JMP, JMP_INDIRECT, CLI, STI, SWAPGS, DIRECTION -> 0;
       case READ_TSC -> bit(Cpu.RAX) | bit(Cpu.RDX) | (i.mnemonic == Mnemonic.RDTSCP ? bit(Cpu.RCX) : 0);
       case VECTOR -> (i.kind0 == OperandKind.GPR ? bit(i.reg0) : 0) | (givesIndex(i.mnemonic) ? bit(Cpu.RCX) : 0);
       case REENCODE -> {
@@ -27,7 +27,7 @@ final class Registers {
         written |= rule.writes1 && isGeneral(i.kind1) ? bit(i.reg1) : 0;
         yield i.mnemonic == Mnemonic.CMPXCHG ? written | bit(Cpu.RAX) : written;
       }
-      case LEA, SCAN, DOUBLE_SHIFT -> bit(i.reg0);
+      case LEA, SCAN, DOUBLE_SHIFT, READ_SELECTOR -> bit(i.reg0);
       case STRING -> bit(Cpu.RDI) | bit(Cpu.RSI) | bit(Cpu.RCX);
       case COMPARE_EXCHANGE, DIVIDE, MULTIPLY, CONVERT -> bit(Cpu.RAX) | bit(Cpu.RDX);
       case PUSH, PUSHF, CALL, CALL_INDIRECT, RET -> bit(Cpu.RSP);

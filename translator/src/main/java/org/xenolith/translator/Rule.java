@@ -99,6 +99,7 @@ final class Rule {
       case LEAVE, RET -> i.width == 8;
       case JMP, CALL, JCC -> i.width == 8;
       case JMP_INDIRECT, CALL_INDIRECT -> i.width == 8 && (i.kind0 == OperandKind.GPR || i.kind0 == OperandKind.MEM);
+      case READ_SELECTOR -> i.kind0 == OperandKind.GPR;
       case DIVIDE, LEA -> i.width >= 4;
       case MULTIPLY -> i.width >= 4;
       default -> true;
@@ -239,7 +240,8 @@ final class Rule {
   private static Rule byMnemonic(Encoding e) {
     boolean byCl = e.operands.size() == 2 && e.operands.get(1).text.equals("CL");
     return switch (e.mnemonic) {
-      case MOV -> reencode("w", FlagEffect.NONE);
+      case MOV -> e.operands.get(1).kind == OperandKind.SEG
+          ? new Rule(Action.READ_SELECTOR, "w", FlagEffect.NONE, 0) : reencode("w", FlagEffect.NONE);
       case MOVZX, MOVSX, MOVSXD -> reencode("w", FlagEffect.NONE);
       case ADD, SUB -> reencode("rw", FlagEffect.ARITHMETIC);
       case ADC, SBB -> new Rule(Action.REENCODE, "rw", FlagEffect.ARITHMETIC, Encoding.CF);
@@ -275,6 +277,7 @@ final class Rule {
       case CLI -> simple(Action.CLI);
       case STI -> simple(Action.STI);
       case SWAPGS -> simple(Action.SWAPGS);
+      case CLD, STD -> simple(Action.DIRECTION);
       case RDTSC, RDTSCP -> simple(Action.READ_TSC);
       case LEA -> new Rule(Action.LEA, "w", FlagEffect.NONE, 0);
       case CBW, CWD -> simple(Action.CONVERT);

@@ -105,6 +105,9 @@ final class State {
   /** What RDTSC would give when the budget is spent, and TSC_AUX. */
   static final int TSC_AT_END = OTHER_GS - 8, TSC_AUX = TSC_AT_END - 8;
 
+  /** The selector of segment n is at {@code SELECTORS + 4 * n}. */
+  static final int SELECTORS = TSC_AUX - 24;
+
   /** What {@link Mmu#lostEntries} was when {@link #STACK_LIMITS} were good; and for {@link NearJumps} and {@link SeenPages}, all losses. */
   private static final int STACK_AS_OF = REGISTERS - 8, JUMPS_AS_OF = REGISTERS - 16;
 
@@ -184,6 +187,10 @@ final class State {
     Native.putByte(base + STI_ALLOWED, privileged && !cpu.interrupts.awaited() ? 1 : 0);
     Native.putByte(base + TSC_ALLOWED, privileged || (cpu.cr4 & Cpu.CR4_TSD) == 0 ? 1 : 0);
     Native.putInt(base + TSC_AUX, (int) cpu.tscAux);
+    int[] selectors = cpu.selector;
+    for (int n = 0; n < selectors.length; n++) {
+      Native.putInt(base + SELECTORS + 4 * n, selectors[n]);
+    }
   }
 
   /** Copies the registers back. */

@@ -46,7 +46,7 @@ final class Step {
   boolean mayLeave() {
     return switch (rule.action) {
       case REENCODE, SCAN -> instruction.hasMemory();
-      case NOTHING, LEA, CONVERT, JCC, JMP -> false;
+      case NOTHING, LEA, CONVERT, READ_SELECTOR, JCC, JMP -> false;
       case DOUBLE_SHIFT -> !countIsNumber();
       case MULTIPLY -> instruction.hasMemory();
       default -> true;

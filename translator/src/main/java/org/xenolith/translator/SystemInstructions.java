@@ -7,9 +7,10 @@ import static org.xenolith.translator.Host.STATE;
 import static org.xenolith.translator.TraceTranslator.JE;
 
 import org.xenolith.cpu.Cpu;
+import org.xenolith.isa.Instruction;
 import org.xenolith.isa.Mnemonic;
 
-/** Emits what changes the interrupt flag and the base of GS, and reads the clock. */
+/** Emits what changes the interrupt and direction flags and the base of GS, and reads selectors and the clock. */
 final class SystemInstructions {
   private final TraceTranslator t;
   private final Emitter e;
@@ -44,6 +45,24 @@ final class SystemInstructions {
     e.store(STATE, State.OTHER_GS, A);
     e.store(STATE, State.GS, B);
     t.hostFlagsLost();
+  }
+
+  /** CLD and STD. */
+  void direction(Instruction i) {
+    boolean down = i.mnemonic == Mnemonic.STD;
+    e.memoryImmediate32(down ? Emitter.OR : Emitter.AND, STATE, State.EFLAGS, down ? Cpu.DF : ~Cpu.DF);
+    t.hostFlagsLost();
+  }
+
+  void readSelector(Instruction i) {
+    int home = t.home(i.reg0);
+    int to = home < 0 ? B : home;
+    int prefix = i.width == 2 ? 0x66 : 0;
+    e.withMemory(prefix, 0, Emitter.MAP_ONE, 0x8b, to, STATE, State.SELECTORS + 4 * i.reg1);
+    if (home < 0) {
+      // 32 bits come zero-extended.
+      e.withMemory(prefix, i.width == 2 ? 0 : 8, Emitter.MAP_ONE, 0x89, B, STATE, TraceTranslator.register(i.reg0));
+    }
   }
 
   void readTsc(Step step) {

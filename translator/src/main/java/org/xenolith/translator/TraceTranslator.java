@@ -209,6 +209,8 @@ final class TraceTranslator {
       case CLI -> system.clearInterrupts(step);
       case STI -> system.allowInterrupts(step);
       case SWAPGS -> system.swapGs(step);
+      case DIRECTION -> system.direction(i);
+      case READ_SELECTOR -> system.readSelector(i);
       case READ_TSC -> system.readTsc(step);
       case SCAN -> bits.scan(step);
       case DOUBLE_SHIFT -> bits.doubleShift(step);

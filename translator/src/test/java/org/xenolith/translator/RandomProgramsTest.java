@@ -86,6 +86,10 @@ class RandomProgramsTest {
     for (int n = 0; n < 32; n++) {
       guest.cpu.xmm[n] = random.nextLong();
     }
+    guest.cpu.selector[Instruction.ES] = 0x6b;
+    guest.cpu.selector[Instruction.DS] = 0x7b;
+    guest.cpu.selector[Instruction.FS] = 0xff83;
+    guest.cpu.selector[Instruction.GS] = 0x8b;
     guest.cpu.r[Cpu.RSP] = Guest.STACK;
     for (int n = 0; n < BASES.length; n++) {
       guest.cpu.r[BASES[n]] = Guest.DATA + OFFSETS[n];
@@ -108,7 +112,7 @@ class RandomProgramsTest {
         }
         Action action = Rule.of(new Decoder().decode(bytes, 0, bytes.length, 0, CpuMode.LONG64)).action;
         switch (action) {
-          case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE ->
+          case REENCODE, VECTOR, LEA, PUSH, PUSHF, POP, MULTIPLY, DIVIDE, CONVERT, SCAN, DOUBLE_SHIFT, COMPARE_EXCHANGE, READ_SELECTOR ->
               forms.add(form);
           default -> {}
         }
@@ -193,9 +197,12 @@ class RandomProgramsTest {
         out.writeBytes(HexFormat.of().parseHex(moves[random.nextInt(main ? 11 : 8)]));
       }
       if (random.nextInt(16) == 0) {
-        // inc ah, dec ah, inc ch, dec dh: the forms have no high bytes.
-        String[] steps = {"fec4", "fecc", "fec5", "fece"};
-        out.writeBytes(HexFormat.of().parseHex(steps[random.nextInt(4)]));
+        // The forms have no high bytes: inc ah; dec ah; inc ch; dec dh; mov al, ah; mov ah, al; mov ch, ah; mov ah, ch; movzx eax, ch;
+        // movzx edx, ah; movzx eax, ah; xor ah, ch; add al, dh; test ah, 0x5a; mov ah, 0x77; cmp ah, 5; cmp cl, ah; xchg al, ah; xchg ch, ah;
+        // setb ah; or ah, al; neg ah; xadd ah, al
+        String[] steps = {"fec4", "fecc", "fec5", "fece", "88e0", "88c4", "88e5", "88ec", "0fb6c5", "0fb6d4", "0fb6c4", "30ec", "00f0",
+            "f6c45a", "b477", "80fc05", "38e1", "86e0", "86e5", "0f92c4", "08c4", "f6dc", "0fc0c4"};
+        out.writeBytes(HexFormat.of().parseHex(steps[random.nextInt(steps.length)]));
       }
       if (random.nextInt(6) == 0) {
         // A conditional jump over a NOP of two bytes.
