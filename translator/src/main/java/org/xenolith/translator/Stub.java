@@ -11,6 +11,8 @@ final class Stub {
   int index;
   boolean saved, again, host;
   Step setter;
+
+  /** What {@link TraceTranslator} knows of the flags there. */
   boolean noCarry, zero;
 
   /** Where the guest's registers are, see {@link Homes}. */

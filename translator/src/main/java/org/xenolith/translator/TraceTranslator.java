@@ -14,7 +14,6 @@ import org.xenolith.cpu.GuestMemory;
 import org.xenolith.cpu.Mmu;
 import org.xenolith.isa.Encoding;
 import org.xenolith.isa.Instruction;
-import org.xenolith.isa.Mnemonic;
 
 /**
  * Emits the machine code of a trace: the way it mostly goes first, then the places where it is left.
@@ -330,7 +329,7 @@ final class TraceTranslator {
     return zero;
   }
 
-  /** Behind this conditional jump the flags are those of a result of 0: on the way that is taken out of the trace, or on that inside. */
+  /** A conditional jump tells that a result is 0 on one of its ways: that which leaves the trace, or that which goes on in it. */
   void zeroFrom(Step jump, boolean follows, Stub exit) {
     if (saved || !FlagPlan.zeroTellsAll(setter)) {
       return;

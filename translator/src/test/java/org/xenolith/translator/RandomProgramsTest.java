@@ -198,8 +198,8 @@ class RandomProgramsTest {
       }
       if (random.nextInt(16) == 0) {
         // The forms have no high bytes: inc ah; dec ah; inc ch; dec dh; mov al, ah; mov ah, al; mov ch, ah; mov ah, ch; movzx eax, ch;
-        // movzx edx, ah; movzx eax, ah; xor ah, ch; add al, dh; test ah, 0x5a; mov ah, 0x77; cmp ah, 5; cmp cl, ah; xchg al, ah; xchg ch, ah;
-        // setb ah; or ah, al; neg ah; xadd ah, al
+        // movzx edx, ah; movzx eax, ah; xor ah, ch; add al, dh; test ah, 0x5a; mov ah, 0x77; cmp ah, 5; cmp cl, ah; xchg al, ah;
+        // xchg ch, ah; setb ah; or ah, al; neg ah; xadd ah, al
         String[] steps = {"fec4", "fecc", "fec5", "fece", "88e0", "88c4", "88e5", "88ec", "0fb6c5", "0fb6d4", "0fb6c4", "30ec", "00f0",
             "f6c45a", "b477", "80fc05", "38e1", "86e0", "86e5", "0f92c4", "08c4", "f6dc", "0fc0c4"};
         out.writeBytes(HexFormat.of().parseHex(steps[random.nextInt(steps.length)]));
