@@ -122,6 +122,7 @@ final class FlagPlan {
       if (step.rule.action == Action.JCC && !host && !again) {
         return true;
       }
+      // At the end of a trace without loop it does not matter: the host has the flags still.
       if (straightIfZero(step, step.followsTarget) && zeroTellsAll(setter)) {
         return false;
       }

@@ -110,7 +110,7 @@ final class Rule {
     return i.kind0 == OperandKind.GPR_HIGH_BYTE || i.kind1 == OperandKind.GPR_HIGH_BYTE;
   }
 
-  /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), nor a register that is there. */
+  /** AH, BH, CH, DH cannot be encoded together with a REX prefix: no memory (its address is in r10), not RSP (it is in r12). */
   private boolean suitsHighByte(Instruction i) {
     return action == Action.REENCODE && !i.hasMemory() && effect != FlagEffect.SHIFT && effect != FlagEffect.SHIFT_BY_CL
         && effect != FlagEffect.ROTATE && (i.kind0 != OperandKind.GPR || i.reg0 != Cpu.RSP)

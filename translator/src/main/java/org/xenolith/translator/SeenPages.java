@@ -23,11 +23,16 @@ final class SeenPages {
 
   /** The place in the state of a page's byte, or 0 if there are no more. */
   int place(long va, long host) {
-    if (numbers.size() == MOST && !numbers.containsKey(new Page(va, host))) {
-      return 0;
+    Page page = new Page(va, host);
+    Integer number = numbers.get(page);
+    if (number == null) {
+      if (numbers.size() == MOST) {
+        return 0;
+      }
+      number = numbers.size();
+      numbers.put(page, number);
+      used = Math.max(used, numbers.size());
     }
-    int number = numbers.computeIfAbsent(new Page(va, host), page -> numbers.size());
-    used = Math.max(used, number + 1);
     return TABLE + number;
   }
 

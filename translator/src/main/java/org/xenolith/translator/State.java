@@ -151,6 +151,7 @@ final class State {
    * Forgets what is known from before and may not be so any more: the page of the stack, {@link NearJumps} and {@link SeenPages}.
    *
    * @param losses how often translations have gone
+   * @param pages those of the translator
    */
   void forgetStale(Cpu cpu, long losses, SeenPages pages) {
     long lost = cpu.mmu.lostEntries();

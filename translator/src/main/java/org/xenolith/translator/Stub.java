@@ -9,11 +9,11 @@ final class Stub {
   final List<Integer> jumps = new ArrayList<>();
   Step step;
   int index;
-  boolean saved, again, host;
-  Step setter;
 
-  /** What {@link TraceTranslator} knows of the flags there. */
-  boolean noCarry, zero;
+  /** What {@link TraceTranslator} knows of the flags there, under the same names. */
+  boolean saved, again, host, noCarry, zero;
+
+  Step setter;
 
   /** Where the guest's registers are, see {@link Homes}. */
   int[] homes;
